@@ -1,0 +1,43 @@
+"""Text from files and command lines, made safe to print and to use in a file name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable
+
+# Cc: C0, C1 and DEL; Cf: bidi overrides and zero-width characters; Cs: lone surrogates;
+# Zl, Zp: line and paragraph separators. All of them can rewrite what a terminal shows.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def is_printable(text: str) -> bool:
+    """Whether no character of the text is a control, format or surrogate character."""
+    return not any(unicodedata.category(c) in _UNPRINTABLE for c in text)
+
+
+def safe(text: str, limit: int | None = None) -> str:
+    r"""The text with unprintable characters as visible escapes (`\x1b`), cut to `limit`."""
+    shown = "".join(c if is_printable(c) else c.encode("unicode_escape").decode() for c in text)
+    return shown if limit is None or len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def safe_lines(text: str) -> str:
+    """As `safe`, but line breaks stay."""
+    return "\n".join(safe(line) for line in text.split("\n"))
+
+
+def slug(text: str) -> str:
+    """A portable file-name part: ASCII letters, digits, `.`, `=`, `_` and single dashes."""
+    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9.=_]+", "-", ascii_text).strip("-.")[:60] or "x"
+
+
+def suggestion(word: str, possible: Iterable[str]) -> str:
+    """A phrase for the Fix of an unknown word: the nearest one, or all there are."""
+    known = list(possible)
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"use one of {', '.join(known)}" if known else "remove it"
