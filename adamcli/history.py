@@ -1,0 +1,132 @@
+"""What is kept of a training: metrics over time, final parameters, traces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import numpy as np
+
+from adamcli.layout import Array
+
+
+class Status(StrEnum):
+    """How a run ended."""
+
+    FINISHED = "finished"
+    DIVERGED = "diverged"
+
+
+METRICS = (
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "grad_norm",
+    "update_size",
+)
+"""The metrics of a run in the order of metrics.csv."""
+
+
+@dataclass(frozen=True)
+class RunHistory:
+    """All that is recorded of one run.
+
+    Attributes:
+        label: which setting of the experiment; unique together with `seed`.
+        optimizer: the name of its rule.
+        cell: the swept values of the problem, empty without a sweep.
+        diverged_at: the step whose loss was not finite, None for a finished run.
+        epochs: (E,), how many epochs were done at each evaluation.
+        steps: (E,), how many steps were done.
+        metrics: some of `METRICS`, each (E,) float64; a diverged run ends before its
+            divergence, so E may be 0.
+        params: the final value of every parameter array, by name.
+        traces: for each traced parameter its series, each (T,), one value per step.
+    """
+
+    label: str
+    optimizer: str
+    cell: str
+    seed: int
+    diverged_at: int | None
+    epochs: Array
+    steps: Array
+    metrics: Mapping[str, Array]
+    params: Mapping[str, Array] = field(default_factory=dict)
+    traces: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        wrong = [name for name, values in self.metrics.items() if values.shape != self.epochs.shape]
+        if wrong or self.steps.shape != self.epochs.shape:
+            raise ValueError(f"{wrong or 'steps'} and epochs differ in length")
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Label and seed, which name the run within its experiment."""
+        return (self.label, self.seed)
+
+    @property
+    def status(self) -> Status:
+        """How the run ended."""
+        return Status.FINISHED if self.diverged_at is None else Status.DIVERGED
+
+    def final(self, metric: str) -> float:
+        """The last value of a metric; NaN for a diverged run or a metric it has not."""
+        if self.status is Status.DIVERGED or metric not in self.metrics:
+            return float("nan")
+        return float(self.metrics[metric][-1])
+
+    def best(self, metric: str) -> float:
+        """The smallest loss or the largest accuracy it ever had; NaN if there is none."""
+        values = self.metrics.get(metric, np.empty(0))
+        if not len(values):
+            return float("nan")
+        return float(values.max() if metric.endswith("accuracy") else values.min())
+
+
+class StackHistory:
+    """Metrics of a stack of R runs as they come, time first: (E, R)."""
+
+    def __init__(self, runs: int) -> None:
+        self._runs = runs
+        self._epochs: list[int] = []
+        self._steps: list[int] = []
+        self._metrics: list[Mapping[str, Array]] = []
+        self._traces: list[Mapping[int, Mapping[str, Array]]] = []
+
+    def append(
+        self,
+        epoch: int,
+        step: int,
+        metrics: Mapping[str, Array],
+        traces: Mapping[int, Mapping[str, Array]],
+    ) -> None:
+        """Add an evaluation: metrics are (R,) each, traces of a row (steps, K) each.
+
+        Raises:
+            ValueError: a metric is not of shape (R,) or the names changed.
+        """
+        for name, values in metrics.items():
+            if values.shape != (self._runs,):
+                raise ValueError(f"{name} has shape {values.shape}, expected ({self._runs},)")
+        if self._metrics and metrics.keys() != self._metrics[0].keys():
+            raise ValueError(f"metrics changed from {[*self._metrics[0]]} to {[*metrics]}")
+        self._epochs.append(epoch)
+        self._steps.append(step)
+        self._metrics.append(metrics)
+        self._traces.append(traces)
+
+    def times(self, row: int) -> tuple[Array, Array, dict[str, Array]]:
+        """Epochs, steps and metrics of one run up to its divergence, each (E,)."""
+        loss = np.array([metrics["train_loss"][row] for metrics in self._metrics])
+        count = len(loss) - np.count_nonzero(np.isnan(loss))
+        names = self._metrics[0]
+        metrics = {name: np.array([m[name][row] for m in self._metrics[:count]]) for name in names}
+        return np.array(self._epochs[:count]), np.array(self._steps[:count]), metrics
+
+    def trace(self, row: int, steps: int) -> dict[str, Array]:
+        """The recorded series of one traced run over its first `steps` steps, (steps, K) each."""
+        pieces = [traces[row] for traces in self._traces]
+        return {name: np.concatenate([p[name] for p in pieces])[:steps] for name in pieces[0]}

@@ -1,0 +1,73 @@
+"""The few array passes that rules are written in.
+
+A hyperparameter is a Python float when all runs of a stack share it and a float64 column
+of shape (R, 1) when they do not. Both must give the same bits, so whatever is derived from
+hyperparameters is derived in float64 by these functions and only then rounded to the dtype
+of the arrays.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from adamcli.layout import Array
+from adamcli.optimizers.rule import Hyper, Step
+
+
+def zeros(params: Array) -> Array:
+    """A slot of zeros shaped like the parameters."""
+    return np.zeros_like(params)
+
+
+def coefficient(value: Hyper, like: Array) -> Hyper:
+    """A hyperparameter ready to multiply `like` without changing its dtype."""
+    return value.astype(like.dtype, copy=False) if isinstance(value, np.ndarray) else value
+
+
+def power(base: Hyper, t: int) -> Hyper:
+    """`base ** t`, by Python's own power for a float and for each entry of a column."""
+    if isinstance(base, np.ndarray):
+        return np.array([[float(b) ** t] for b in base[:, 0]])
+    return base**t
+
+
+def root(value: Hyper) -> Hyper:
+    """The square root of a hyperparameter."""
+    return np.sqrt(value) if isinstance(value, np.ndarray) else math.sqrt(value)
+
+
+def scale(array: Array, factor: Hyper, out: Array) -> Array:
+    """out <- factor array."""
+    return np.multiply(array, coefficient(factor, array), out=out)
+
+
+def average(mean: Array, value: Array, beta: Hyper, scratch: Array) -> None:
+    """mean <- beta mean + (1 - beta) value, in place."""
+    scale(mean, beta, out=mean)
+    scale(value, 1 - beta, out=scratch)
+    np.add(mean, scratch, out=mean)
+
+
+def average_square(mean: Array, value: Array, beta: Hyper, scratch: Array) -> None:
+    """mean <- beta mean + (1 - beta) value^2, in place."""
+    scale(mean, beta, out=mean)
+    np.multiply(value, value, out=scratch)
+    scale(scratch, 1 - beta, out=scratch)
+    np.add(mean, scratch, out=mean)
+
+
+def divide_by_root(numerator: Array, square: Array, eps: Hyper, out: Array) -> Array:
+    """out <- numerator / (sqrt(square) + eps)."""
+    np.sqrt(square, out=out)
+    np.add(out, coefficient(eps, out), out=out)
+    return np.divide(numerator, out, out=out)
+
+
+def with_l2(grads: Array, weight_decay: Hyper, step: Step) -> Array:
+    """grads + weight_decay theta, in `step.spare`; `grads` itself where there is no decay."""
+    if isinstance(weight_decay, float) and weight_decay == 0:
+        return grads
+    decay = scale(step.params, weight_decay, out=step.spare)
+    return np.add(grads, decay, out=decay)

@@ -1,0 +1,75 @@
+"""What an optimizer rule is: the interface that the training loop and the tracer use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+from adamcli.layout import Array, Layout
+
+Hyper = Any
+"""A hyperparameter: a float, or an (R, 1) float64 column with one value per run."""
+
+State = dict[str, Array]
+"""The named slots of a rule, each of shape (R, P)."""
+
+
+class Panel(NamedTuple):
+    """One panel of a rule's trace figure: a title and the series drawn in it."""
+
+    title: str
+    series: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Step:
+    """Where a step is taken.
+
+    Attributes:
+        t: the number of the step, from 1.
+        lr: the learning rate of this step, the schedule already applied.
+        params: (R, P), the parameters before the step; read only.
+        layout: where each named array lies in the P columns.
+        out: (R, P), scratch that a rule may use and return.
+        spare: (R, P), scratch for anything else.
+    """
+
+    t: int
+    lr: Hyper
+    params: Array
+    layout: Layout
+    out: Array
+    spare: Array
+
+
+class Rule(Protocol):
+    """An update rule: a frozen dataclass whose fields are its hyperparameters.
+
+    Every row of the (R, P) arrays is a run of its own; a rule never mixes rows.
+    """
+
+    panels: ClassVar[tuple[Panel, ...]]
+
+    @property
+    def lr(self) -> Hyper:
+        """The learning rate before any schedule."""
+        ...
+
+    def init(self, params: Array) -> State:
+        """The state before the first step, for parameters of shape (R, P)."""
+        ...
+
+    def update(self, grads: Array, state: State, step: Step) -> Array:
+        """What is added to the parameters, (R, P); changes the slots, never `grads`."""
+        ...
+
+    def trace(self, series: Mapping[str, Array], lr: Array, t: Array) -> dict[str, Array]:
+        """Series derived from the recorded ones, for one parameter over T steps.
+
+        Args:
+            series: `grad`, `update` and every slot, each (T,), after each step.
+            lr: (T,), the learning rate of each step.
+            t: (T,), the step numbers.
+        """
+        ...

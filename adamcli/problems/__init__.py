@@ -1,0 +1,42 @@
+"""Problems: what is minimised. Datasets, the network, and the interface training sees."""
+
+from __future__ import annotations
+
+from adamcli.problems.datafile import File
+from adamcli.problems.datasets import (
+    Blobs,
+    Checkerboard,
+    Circles,
+    Dataset,
+    Moons,
+    Spiral,
+    Split,
+    Xor,
+)
+from adamcli.problems.mlp import NetworkStack, layout_of, predict, row_bytes, stack_key
+from adamcli.problems.problem import Problem
+from adamcli.problems.task import MLP, Task
+
+DATASETS: dict[str, type[Dataset]] = {
+    "spiral": Spiral,
+    "moons": Moons,
+    "circles": Circles,
+    "xor": Xor,
+    "blobs": Blobs,
+    "checkerboard": Checkerboard,
+    "file": File,
+}
+
+__all__ = [
+    "DATASETS",
+    "MLP",
+    "Dataset",
+    "NetworkStack",
+    "Problem",
+    "Split",
+    "Task",
+    "layout_of",
+    "predict",
+    "row_bytes",
+    "stack_key",
+]

@@ -1,0 +1,95 @@
+"""Losses on logits, in their stable forms.
+
+Logits and targets are features-first, (R, K, B): for two classes K is 1 and the target 0
+or 1, for more the target is one-hot.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from adamcli.layout import Array
+
+
+class Loss(Protocol):
+    """A loss per sample, its gradient and its accuracy."""
+
+    def gradient(self, logits: Array, targets: Array, out: Array) -> None:
+        """out <- gradient of the mean loss over the B samples with respect to the logits."""
+        ...
+
+    def per_sample(self, logits: Array, targets: Array) -> Array:
+        """The loss of each sample, (R, B)."""
+        ...
+
+    def correct(self, logits: Array, targets: Array) -> Array:
+        """Whether each sample is classed right, (R, B)."""
+        ...
+
+    def probabilities(self, logits: Array) -> Array:
+        """(R, 1, B) probability of class 1, or (R, K, B) of every class."""
+        ...
+
+
+class BinaryCrossEntropy:
+    """-log p of the right class, p the logistic function of one logit.
+
+    With logit z and target y the loss is max(z, 0) - z y + log(1 + exp(-|z|)), finite for
+    every finite z.
+    """
+
+    def gradient(self, logits: Array, targets: Array, out: Array) -> None:
+        """(sigmoid(z) - y) / B; exp(-z) may overflow to infinity, which gives 0 as it should."""
+        np.negative(logits, out=out)
+        np.exp(out, out=out)
+        np.add(out, 1, out=out)
+        np.divide(1, out, out=out)
+        np.subtract(out, targets, out=out)
+        np.multiply(out, 1 / logits.shape[-1], out=out)
+
+    def per_sample(self, logits: Array, targets: Array) -> Array:
+        """max(z, 0) - z y + log1p(exp(-|z|)), (R, B)."""
+        z, y = logits[:, 0], targets[:, 0]
+        tail = np.log1p(np.exp(-np.abs(z)))
+        return np.maximum(z, 0) - z * y + tail
+
+    def correct(self, logits: Array, targets: Array) -> Array:
+        """Whether the logit is on the target's side of 0, (R, B)."""
+        return (logits[:, 0] > 0) == (targets[:, 0] > 0)
+
+    def probabilities(self, logits: Array) -> Array:
+        """The logistic function, (R, 1, B)."""
+        return 1 / (1 + np.exp(-logits))
+
+
+class SoftmaxCrossEntropy:
+    """-log p of the right class, p the softmax of K logits, by log-sum-exp."""
+
+    def gradient(self, logits: Array, targets: Array, out: Array) -> None:
+        """(softmax(z) - y) / B."""
+        np.subtract(logits, logits.max(axis=1, keepdims=True), out=out)
+        np.exp(out, out=out)
+        np.divide(out, out.sum(axis=1, keepdims=True), out=out)
+        np.subtract(out, targets, out=out)
+        np.multiply(out, 1 / logits.shape[-1], out=out)
+
+    def per_sample(self, logits: Array, targets: Array) -> Array:
+        """log sum exp(z) - z of the target, both relative to the largest logit, (R, B)."""
+        shifted = logits - logits.max(axis=1, keepdims=True)
+        return np.log(np.exp(shifted).sum(axis=1)) - (shifted * targets).sum(axis=1)
+
+    def correct(self, logits: Array, targets: Array) -> Array:
+        """Whether the largest logit is the target's, (R, B)."""
+        return logits.argmax(axis=1) == targets.argmax(axis=1)
+
+    def probabilities(self, logits: Array) -> Array:
+        """The softmax, (R, K, B)."""
+        weights = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return weights / weights.sum(axis=1, keepdims=True)
+
+
+def loss_for(outputs: int) -> Loss:
+    """The loss of a network with so many logits."""
+    return BinaryCrossEntropy() if outputs == 1 else SoftmaxCrossEntropy()

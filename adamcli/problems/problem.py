@@ -1,0 +1,38 @@
+"""What training sees of a problem: parameters in, gradients and metrics out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from adamcli.layout import Array, Layout
+
+
+class Problem(Protocol):
+    """R runs of something to minimise, as rows of (R, P) arrays.
+
+    Attributes:
+        layout: where each named array lies in the P columns.
+        steps_per_epoch: how many batches make an epoch.
+    """
+
+    layout: Layout
+    steps_per_epoch: int
+
+    def start(self) -> Array:
+        """The initial parameters, a new (R, P) array."""
+        ...
+
+    def gradient(self, params: Array, batch: int, out: Array) -> bool:
+        """out <- gradient of the loss on one batch, (R, P); whether all losses are finite.
+
+        Batches of an epoch come in order from 0.
+        """
+        ...
+
+    def finite(self) -> Array:
+        """Whether each run's loss on the latest batch is finite, (R,)."""
+        ...
+
+    def evaluate(self, params: Array) -> dict[str, Array]:
+        """Named metrics of every run at the given parameters, each (R,) float64."""
+        ...
