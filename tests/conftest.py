@@ -1,0 +1,23 @@
+"""What every test shares: a clean environment and short experiments."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+# The command line pins BLAS to one thread before it imports NumPy; so do the tests.
+for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No colours and a fixed width, whatever terminal or CI the tests run in."""
+    for name in ("GITHUB_ACTIONS", "FORCE_COLOR", "PY_COLORS", "CI", "ADAMCLI_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100"}.items():
+        monkeypatch.setenv(name, value)
