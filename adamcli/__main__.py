@@ -1,0 +1,6 @@
+"""`python -m adamcli`."""
+
+from adamcli.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The way in and the only way out: every error becomes one message and an exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from types import FrameType
+
+import typer
+
+from adamcli.errors import AdamcliError, Interrupted, StorageError
+from adamcli.text import safe, safe_lines
+
+# Set before NumPy is imported: the bits of a product may depend on the number of threads.
+_BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if args is None else args))
+
+
+def run(args: list[str]) -> int:
+    """Run one command line.
+
+    Args:
+        args: what stands after `adamcli`.
+
+    Returns:
+        The exit code; every message is already printed.
+    """
+    from adamcli.cli.app import app
+
+    os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
+    _make_streams_robust()
+    _catch_signals()
+    debug = "--debug" in args
+    try:
+        code = app(args=args, prog_name="adamcli", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except typer.TyperException as error:
+        return _report_usage(error)
+    except AdamcliError as error:
+        return _report(error, debug)
+    except MemoryError as error:
+        return _report(
+            StorageError("out of memory", fix="lower the number of runs or the network's width"),
+            debug,
+            error,
+        )
+    except (Interrupted, KeyboardInterrupt) as error:
+        return error.exit_code if isinstance(error, Interrupted) else 128 + signal.SIGINT
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        return _report_bug(error, debug)
+
+
+def _make_streams_robust() -> None:
+    """Characters that a stream cannot show become escapes instead of exceptions."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _catch_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that work can be saved."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise Interrupted(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # What the parent chose to ignore (nohup) stays ignored.
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, interrupt)
+
+
+def _report(error: AdamcliError, debug: bool, cause: BaseException | None = None) -> int:
+    """Print an error that the user can act on."""
+    if debug:
+        traceback.print_exception(cause or error)
+    for line in _messages(error):
+        _complain(line)
+    return error.exit_code
+
+
+def _messages(error: AdamcliError) -> list[str]:
+    """One message per mistake."""
+    from adamcli.errors import ConfigErrors
+
+    mistakes = error.mistakes if isinstance(error, ConfigErrors) else [error]
+    return [f"error: {mistake}" for mistake in mistakes]
+
+
+def _report_usage(error: typer.TyperException) -> int:
+    """Print what is wrong with the command line itself."""
+    text = error.format_message().rstrip(".")
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "adamcli"
+    _complain(f"error: {text}. Fix: see `{command} --help`")
+    return int(error.exit_code)
+
+
+def _report_bug(error: Exception, debug: bool) -> int:
+    """Print what no user can mend."""
+    if debug:
+        traceback.print_exception(error)
+    hint = "report it" if debug else "run it again with --debug and report what it prints"
+    _complain(f"error: internal bug, {type(error).__name__}: {safe(str(error), 300)}. Fix: {hint}")
+    return 1
+
+
+def _complain(text: str) -> None:
+    """Print a message on stderr, if there still is one."""
+    try:
+        print(safe_lines(text), file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        return

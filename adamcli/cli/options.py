@@ -1,0 +1,116 @@
+"""The options that several commands share, each defined once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from adamcli.errors import UsageError
+from adamcli.text import safe
+
+FORMATS = ("png", "svg", "pdf")
+OUTPUTS = Path("outputs")
+
+
+def _complete_config(incomplete: str) -> list[str]:
+    """Experiment files below the current folder that start like this."""
+    files = [*Path().glob("*.yaml"), *Path("configs").glob("*.yaml")]
+    return sorted(str(path) for path in files if str(path).startswith(incomplete))
+
+
+def _complete_run(incomplete: str) -> list[str]:
+    """Run directories in `outputs` that start like this."""
+    manifests = Path("outputs").glob("*/manifest.json")
+    return sorted(
+        {path.parent.name for path in manifests if path.parent.name.startswith(incomplete)}
+    )
+
+
+def _complete_rule(incomplete: str) -> list[str]:
+    """Optimizer names that start like this."""
+    from adamcli.optimizers import RULES
+
+    return [name for name in RULES if name.startswith(incomplete)]
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """`png,svg` as a tuple of `FORMATS`."""
+    wanted = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+    unknown = [part for part in wanted if part not in FORMATS]
+    if unknown:
+        raise UsageError(
+            f"no format {safe(unknown[0], 40)!r}",
+            where="--format",
+            fix=f"use one or more of {', '.join(FORMATS)}, separated by commas",
+        )
+    return wanted
+
+
+ConfigFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="CONFIG", help="Experiment file (YAML).", autocompletion=_complete_config
+    ),
+]
+BaseConfig = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="CONFIG",
+        help="Take dataset, model, training and settings from this experiment.",
+        autocompletion=_complete_config,
+        show_default=False,
+    ),
+]
+RuleNames = Annotated[
+    list[str],
+    typer.Argument(metavar="OPT...", help="Optimizers to compare.", autocompletion=_complete_rule),
+]
+RunName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="Run directory, its name or a unique prefix; the latest if left out.",
+        autocompletion=_complete_run,
+        show_default=False,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override one value, such as train.epochs=5 or adam.lr=1e-3; repeatable.",
+        show_default=False,
+    ),
+]
+Seeds = Annotated[
+    int | None,
+    typer.Option("--seeds", min=1, help="Train seeds 0 to N-1.", metavar="N", show_default=False),
+]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Where run directories are kept.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        min=1,
+        max=1024,
+        metavar="N",
+        help="Threads that train; all cores if the work takes over a second.",
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew what is already trained.")]
+NoFigures = Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")]
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="png,svg,pdf",
+        help="File formats of the figures, separated by commas.",
+    ),
+]

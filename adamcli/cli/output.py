@@ -1,0 +1,74 @@
+"""Two consoles: results go to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from rich.console import Console, RenderableType
+
+from adamcli.documents import to_json
+from adamcli.text import safe, safe_lines
+
+
+def stdout() -> Console:
+    """The console of results. A pipe is as wide as COLUMNS or 100."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
+    return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+def stderr() -> Console:
+    """The console of everything that is not a result."""
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print results on stdout; a reader who has left early is no error."""
+    try:
+        console = stdout()
+        for renderable in renderables:
+            console.print(renderable)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_quietly()
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print plain lines on stdout, never wrapped."""
+    try:
+        for line in lines:
+            print(safe(line))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_quietly()
+
+
+def show_json(document: Any) -> None:
+    """Print one JSON document on stdout; numbers that are not finite become null."""
+    try:
+        print(to_json(document))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _leave_quietly()
+
+
+def say(text: str) -> None:
+    """Print a line on stderr."""
+    with contextlib.suppress(OSError):
+        print(safe_lines(text), file=sys.stderr, flush=True)
+
+
+def view_mode(silent: bool) -> Literal["quiet", "live", "lines"]:
+    """How a training shows its progress: `quiet`, `live` on a terminal, else `lines`."""
+    if silent:
+        return "quiet"
+    dumb = os.environ.get("TERM", "") in ("dumb", "") or "CI" in os.environ
+    return "live" if sys.stderr.isatty() and not dumb else "lines"
+
+
+def _leave_quietly() -> None:
+    """Let Python's own flush at exit find nowhere to fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,87 @@
+"""`plot` and `plot-trace`: figures from what is saved, without training where it can be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from adamcli.cli import options, output
+
+if TYPE_CHECKING:
+    from adamcli.store import Result
+
+
+def plot(
+    run: options.RunName = None,
+    out: options.Out = options.OUTPUTS,
+    formats: options.Formats = "png",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw all figures of a run again from its saved data.
+
+    Example: adamcli plot spiral --format svg,pdf
+    """
+    from adamcli import store
+    from adamcli.cli.drawing import draw_figures
+
+    kinds = options.parse_formats(formats)
+    directory = store.find(run, out)
+    with directory.claimed():
+        silent = quiet or json
+        result = draw_figures(directory, directory.load(), kinds, quiet=silent, again=True)
+    names = [path.name for path in result.figures]
+    _present(result, names, quiet, {} if json else None)
+
+
+def plot_trace(
+    run: options.RunName = None,
+    optimizer: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="Only this label or optimizer.", show_default=False),
+    ] = None,
+    param: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARAM", help="A parameter such as 'W1[0,0]' or 'b2[7]'.", show_default=False
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="A seed.", show_default=False)] = None,
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic steps.")] = False,
+    out: options.Out = options.OUTPUTS,
+    formats: options.Formats = "png",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Draw what went on inside: slots, corrected values, effective learning rate, per step.
+
+    Without options: every label that has a trace, in the latest run. What was not recorded
+    is trained again, with the same bits, to record it.
+
+    Example: adamcli plot-trace --optimizer adam --param 'W2[3,4]' --seed 0
+    """
+    from adamcli import store
+    from adamcli.cli.tracing import draw_traces, find_traces
+
+    kinds = options.parse_formats(formats)
+    directory = store.find(run, out)
+    with directory.claimed():
+        result = directory.load()
+        traces = find_traces(result, optimizer, param, seed, quiet=quiet or json)
+        drawn = draw_traces(result, traces, kinds, log=log)
+        result = directory.add_figures(result, drawn)
+    _present(
+        result, list(drawn), quiet, {"traces": [t.document() for t in traces]} if json else None
+    )
+
+
+def _present(
+    result: Result, names: list[str], quiet: bool, document: dict[str, Any] | None
+) -> None:
+    """The paths of the figures on stdout, as lines or in a JSON document."""
+    paths = [str(result.path / "figures" / name) for name in names]
+    if document is not None:
+        output.show_json({"run": str(result.path), "figures": paths, **document})
+    elif not quiet:
+        output.show_lines(paths)

@@ -1,0 +1,45 @@
+"""`show` and `runs`: what `outputs/` holds."""
+
+from __future__ import annotations
+
+from adamcli.cli import options, output
+
+
+def show(
+    run: options.RunName = None,
+    out: options.Out = options.OUTPUTS,
+    json: options.Json = False,
+) -> None:
+    """Print the table of a finished run from its saved data.
+
+    Every file is checked against its recorded hash first; damaged data is refused.
+
+    Example: adamcli show spiral
+    """
+    from adamcli import store
+    from adamcli.cli.train import run_document
+    from adamcli.tables import summary_table
+
+    result = store.find(run, out).load()
+    if json:
+        output.show_json(run_document(result))
+        return
+    output.show(summary_table(result))
+    output.say(f"saved {result.path}")
+
+
+def runs(out: options.Out = options.OUTPUTS, json: options.Json = False) -> None:
+    """List the run directories, newest first.
+
+    Example: adamcli runs
+    """
+    from adamcli import store
+    from adamcli.tables import runs_table
+
+    entries = store.entries(out)
+    if json:
+        output.show_json({"runs": [entry.document() for entry in entries]})
+    elif entries:
+        output.show(runs_table(entries))
+    else:
+        output.say(f"no runs in {out}; start with: adamcli run configs/spiral.yaml")

@@ -1,0 +1,96 @@
+"""From an experiment to a saved result: the walk that `run` and `compare` share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adamcli import store
+from adamcli.cli import output
+from adamcli.cli.drawing import draw_figures
+from adamcli.config import Experiment, Run
+from adamcli.errors import Interrupted
+from adamcli.history import RunHistory
+from adamcli.runner import train_runs
+from adamcli.store import Result, RunDirectory
+from adamcli.tables import LiveView
+
+
+@dataclass(frozen=True)
+class Request:
+    """How a command line wants its experiment carried out."""
+
+    out: Path
+    jobs: int | None
+    formats: tuple[str, ...]
+    json: bool
+    quiet: bool
+    fresh: bool
+    figures: bool
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing but errors goes to stderr."""
+        return self.quiet or self.json
+
+
+def carry_out(experiment: Experiment, request: Request) -> Result:
+    """Train what is missing, save it, draw the figures that are missing.
+
+    Interrupted, it saves the runs that are done and lets the interrupt go on.
+    """
+    directory = store.directory_for(experiment, request.out)
+    with directory.claimed():
+        known = () if request.fresh or not directory.saved else directory.load().histories
+        done = {history.key for history in known}
+        missing = [run for run in experiment.runs if (run.label, run.seed) not in done]
+        if missing:
+            result = _train(experiment, missing, known, directory, request)
+        else:
+            result = directory.load()
+            _say(request, f"all {len(known)} runs are done already; --fresh trains them anew")
+        if request.figures:
+            result = draw_figures(directory, result, request.formats, quiet=request.silent)
+        store.name_latest(request.out, directory)
+    return result
+
+
+def _train(
+    experiment: Experiment,
+    missing: Sequence[Run],
+    known: Sequence[RunHistory],
+    directory: RunDirectory,
+    request: Request,
+) -> Result:
+    """Train runs in view of the user and save them together with the known ones."""
+    finished = list(known)
+    start = time.monotonic()
+    try:
+        with LiveView(missing, output.stderr(), output.view_mode(request.silent)) as view:
+            for progress in train_runs(missing, request.jobs):
+                view.update(progress)
+                finished += progress.finished
+    except (KeyboardInterrupt, Interrupted):
+        _save_interrupted(experiment, finished, directory, time.monotonic() - start)
+        raise
+    return directory.save(experiment, finished, time.monotonic() - start)
+
+
+def _save_interrupted(
+    experiment: Experiment, finished: Sequence[RunHistory], directory: RunDirectory, seconds: float
+) -> None:
+    """Save what is done and say how to go on."""
+    if finished:
+        directory.save(experiment, finished, seconds)
+    output.say(
+        f"interrupted: saved {len(finished)} of {len(experiment.runs)} runs; "
+        "run the same command to continue"
+    )
+
+
+def _say(request: Request, text: str) -> None:
+    """A line on stderr unless the user wants silence."""
+    if not request.silent:
+        output.say(text)

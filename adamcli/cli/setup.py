@@ -1,0 +1,112 @@
+"""`config` and `doctor`: what an experiment says, and what this installation is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from adamcli.cli import options, output
+
+config_app = typer.Typer(
+    name="config",
+    help="Check an experiment file, print it resolved, or print the JSON schema.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@config_app.command("check")
+def check(
+    config: options.ConfigFile,
+    overrides: options.Set = None,
+    seeds: options.Seeds = None,
+    json: options.Json = False,
+) -> None:
+    """Check an experiment file and its data; print all mistakes at once.
+
+    Example: adamcli config check configs/spiral.yaml
+    """
+    experiment = _load(config, overrides, seeds)
+    labels = list(dict.fromkeys(run.label for run in experiment.runs))
+    if json:
+        counts = {"runs": len(experiment.runs), "labels": labels}
+        output.show_json({"valid": True, "directory": experiment.directory, **counts})
+    else:
+        runs = f"{len(experiment.runs)} run{'s' * (len(experiment.runs) != 1)}"
+        output.show_lines([f"{config} is valid: {runs} of {', '.join(labels)}"])
+
+
+@config_app.command("show")
+def show(
+    config: options.ConfigFile,
+    overrides: options.Set = None,
+    seeds: options.Seeds = None,
+    json: options.Json = False,
+) -> None:
+    """Print an experiment with every default filled in and where each value comes from.
+
+    Example: adamcli config show configs/spiral.yaml --set adam.lr=1e-3
+    """
+    experiment = _load(config, overrides, seeds)
+    if json:
+        output.show_json({"config": experiment.resolved, "origins": experiment.origins})
+    else:
+        output.show_lines(experiment.annotated().splitlines())
+
+
+@config_app.command("schema")
+def schema() -> None:
+    """Print the JSON schema (draft-07) of an experiment file, for editors.
+
+    Example: adamcli config schema > schema.json
+    """
+    from adamcli import config as configs
+
+    output.show_json(configs.schema())
+
+
+def doctor(json: options.Json = False) -> None:
+    """Print versions, BLAS, processor, fonts and terminal: what to add to a bug report.
+
+    Example: adamcli doctor
+    """
+    from adamcli.tables import facts_table
+
+    if json:
+        output.show_json(_facts())
+    else:
+        output.show(facts_table(_facts()))
+
+
+def _load(config: Path, overrides: list[str] | None, seeds: int | None) -> Any:
+    """The experiment that a command line names."""
+    from adamcli import config as configs
+    from adamcli.cli.train import all_overrides
+
+    return configs.load(configs.find(config), all_overrides(overrides, seeds))
+
+
+def _facts() -> dict[str, Any]:
+    """Everything `doctor` knows."""
+    import numpy  # noqa: F401  (loads the BLAS that is reported)
+
+    from adamcli import figures
+    from adamcli.environment import environment
+
+    return {**environment(), "cores": os.cpu_count(), "fonts": figures.fonts(), **_terminal()}
+
+
+def _terminal() -> dict[str, Any]:
+    """What kind of terminal this is."""
+    console = output.stdout()
+    return {
+        "terminal": sys.stdout.isatty(),
+        "terminal_size": f"{console.width} x {console.height}",
+        "encoding": sys.stdout.encoding,
+        "colours": console.color_system or "none",
+        "TERM": os.environ.get("TERM", ""),
+    }

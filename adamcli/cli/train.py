@@ -1,0 +1,156 @@
+"""`run` and `compare`: train what is missing, save it, show it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adamcli.cli import options, output
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from adamcli.cli.session import Request
+    from adamcli.store import Result
+
+STANDARD = Path("configs/spiral.yaml")
+COMPARE_SEEDS = 20
+
+
+def run(
+    config: options.ConfigFile,
+    overrides: options.Set = None,
+    seeds: options.Seeds = None,
+    out: options.Out = options.OUTPUTS,
+    jobs: options.Jobs = None,
+    formats: options.Formats = "png",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
+    no_figures: options.NoFigures = False,
+) -> None:
+    """Train every run of an experiment that is not done yet; save data and figures.
+
+    Running the same experiment again finds its directory and trains only what is missing.
+
+    Example: adamcli run configs/spiral.yaml --set train.epochs=20 --seeds 5
+    """
+    from adamcli import config as configs
+    from adamcli.cli.session import Request, carry_out
+    from adamcli.tables import summary_table
+
+    experiment = configs.load(configs.find(config), all_overrides(overrides, seeds))
+    request = Request(out, jobs, options.parse_formats(formats), json, quiet, fresh, not no_figures)
+    result = carry_out(experiment, request)
+    _present(result, request, summary_table, run_document(result))
+
+
+def compare(
+    names: options.RuleNames,
+    config: options.BaseConfig = None,
+    overrides: options.Set = None,
+    seeds: options.Seeds = None,
+    out: options.Out = options.OUTPUTS,
+    jobs: options.Jobs = None,
+    formats: options.Formats = "png",
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+    fresh: options.Fresh = False,
+    no_figures: options.NoFigures = False,
+) -> None:
+    """Train the named optimizers on the same seeds and set them side by side.
+
+    The standard experiment is the article's spiral: 2000 points, a 2-32-32-1 network, 70
+    epochs, 20 seeds. An optimizer has the settings it has there, otherwise its defaults.
+    Every seed gives all optimizers the same data, initial weights and batches.
+
+    Example: adamcli compare sgdm rmsprop adam --seeds 10
+    """
+    from adamcli import config as configs
+    from adamcli.cli.session import Request, carry_out
+    from adamcli.tables import comparison_table
+
+    if seeds is None and config is None and not _sets_seeds(overrides):
+        seeds = COMPARE_SEEDS
+    path = configs.find(config or STANDARD)
+    experiment = configs.load(path, all_overrides(overrides, seeds), optimizers=names)
+    request = Request(out, jobs, options.parse_formats(formats), json, quiet, fresh, not no_figures)
+    result = carry_out(experiment, request)
+    _present(result, request, comparison_table, compare_document(result))
+
+
+def run_document(result: Result) -> dict[str, Any]:
+    """What `run --json` prints."""
+    return {
+        "run": str(result.path),
+        "status": result.status,
+        "results": [
+            {
+                "label": history.label,
+                "optimizer": history.optimizer,
+                "seed": history.seed,
+                "status": history.status,
+                "diverged_at": history.diverged_at,
+                "epochs": int(history.epochs[-1]) if len(history.epochs) else 0,
+                "train_loss": history.final("train_loss"),
+                "train_accuracy": history.final("train_accuracy"),
+                "test_loss": history.final("test_loss"),
+                "test_accuracy": history.final("test_accuracy"),
+            }
+            for history in result.histories
+        ],
+        "figures": [str(path) for path in result.figures],
+    }
+
+
+def compare_document(result: Result) -> dict[str, Any]:
+    """What `compare --json` prints: the document of `run`, summaries and wins."""
+    from dataclasses import asdict
+
+    from adamcli import stats
+
+    return {
+        **run_document(result),
+        "summaries": [asdict(summary) for summary in stats.summarize(result.histories)],
+        "wins": [asdict(wins) for wins in stats.wins(result.histories)],
+    }
+
+
+def all_overrides(overrides: list[str] | None, seeds: int | None) -> list[str]:
+    """All overrides as PATH=VALUE; `--seeds` is the last."""
+    return [*(overrides or []), *([f"train.seeds={seeds}"] if seeds is not None else [])]
+
+
+def _sets_seeds(overrides: list[str] | None) -> bool:
+    """Whether a `--set` names the seeds."""
+    return any(text.partition("=")[0].strip() == "train.seeds" for text in overrides or [])
+
+
+def _present(
+    result: Result,
+    request: Request,
+    table: Callable[[Result], RenderableType],
+    document: dict[str, Any],
+) -> None:
+    """The result on stdout and what to try next on stderr."""
+    if request.json:
+        output.show_json(document)
+        return
+    if request.quiet:
+        return
+    output.show(table(result))
+    output.say(f"saved {result.path}")
+    for figure in result.figures:
+        output.say(f"      {figure}")
+    output.say(f"next: {_next(result, request)}")
+
+
+def _next(result: Result, request: Request) -> str:
+    """A command that goes on from here."""
+    where = "" if request.out == options.OUTPUTS else f" --out {shlex.quote(str(request.out))}"
+    trace = (
+        f"adamcli plot-trace{where} --optimizer {result.histories[0].optimizer} --param 'W2[3,4]'"
+    )
+    return f"{trace}  (what went on inside)"

@@ -1,0 +1,262 @@
+"""A run directory: what one experiment leaves behind.
+
+The directory is named by its content: the experiment's name and a hash of all that decides
+its numbers. The manifest is written last and holds the SHA-256 of every file, so that what
+was damaged later is refused and never read as a number.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from adamcli import config, stats
+from adamcli.config import Experiment
+from adamcli.documents import to_json
+from adamcli.environment import environment
+from adamcli.errors import AdamcliError, DamagedError
+from adamcli.history import RunHistory
+from adamcli.store import files, formats
+from adamcli.store.lock import owned
+from adamcli.text import slug
+
+MANIFEST = "manifest.json"
+SCHEMA = 1
+
+_DAMAGED_FIX = "restore the file, or train again with `adamcli run CONFIG --fresh`"
+
+
+@dataclass(frozen=True)
+class Result:
+    """An experiment and what came out of it, as saved.
+
+    Attributes:
+        path: the run directory.
+        histories: one per finished run, in the order of `experiment.runs`; runs that are
+            not trained yet are missing.
+        manifest: how, when and with what the numbers were made.
+    """
+
+    path: Path
+    experiment: Experiment
+    histories: tuple[RunHistory, ...]
+    manifest: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        """`finished`, or `interrupted` while runs are missing."""
+        return str(self.manifest["status"])
+
+    @property
+    def figures(self) -> tuple[Path, ...]:
+        """The figures that the directory holds."""
+        names = sorted(name for name in self.manifest["files"] if name.startswith("figures/"))
+        return tuple(self.path / name for name in names)
+
+
+class RunDirectory:
+    """Reads and writes one run directory."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Own the directory, made if it is missing, for the duration.
+
+        Raises:
+            InUseError: another process owns it.
+            StorageError: it cannot be made or written.
+        """
+        files.make_directory(self.path)
+        with owned(self.path):
+            yield
+
+    @property
+    def saved(self) -> bool:
+        """Whether something complete was saved here."""
+        return (self.path / MANIFEST).is_file()
+
+    def save(
+        self, experiment: Experiment, histories: Sequence[RunHistory], seconds: float
+    ) -> Result:
+        """Write all data files and, last, the manifest; figures are kept.
+
+        Args:
+            experiment: what was asked for.
+            histories: the finished runs, in any order.
+            seconds: how long the training took in this process.
+        """
+        order = {(run.label, run.seed): place for place, run in enumerate(experiment.runs)}
+        histories = sorted(histories, key=lambda history: order[history.key])
+        content = _data_files(experiment, histories)
+        for name, data in content.items():
+            files.write(self.path / name, data)
+        manifest = _manifest(experiment, histories, seconds)
+        manifest["files"] = {name: _sha256(data) for name, data in content.items()}
+        self._write_manifest(manifest)
+        return Result(self.path, experiment, tuple(histories), manifest)
+
+    def add_figures(self, result: Result, figures: Mapping[str, bytes]) -> Result:
+        """Write figures, named like `curves.png`, and note them in the manifest."""
+        files.make_directory(self.path / "figures")
+        hashes = dict(result.manifest["files"])
+        for name, data in figures.items():
+            files.write(self.path / "figures" / name, data)
+            hashes[f"figures/{name}"] = _sha256(data)
+        manifest = {**result.manifest, "files": hashes}
+        self._write_manifest(manifest)
+        return replace(result, manifest=manifest)
+
+    def load(self) -> Result:
+        """Everything that was saved, after its hashes are checked.
+
+        Raises:
+            DamagedError: a file is missing, was changed, or cannot be understood.
+        """
+        manifest = self._read_manifest()
+        content = {
+            name: self._read(name, sha256)
+            for name, sha256 in manifest["files"].items()
+            if not name.startswith("figures/")
+        }
+        try:
+            experiment = config.load(self.path / "config.yaml")
+            histories = tuple(_histories(manifest["runs"], content))
+        except AdamcliError as error:
+            raise DamagedError(
+                f"config.yaml cannot be loaded any more ({error.what})",
+                where=str(self.path),
+                fix="restore the data file that it names" if error.where else _DAMAGED_FIX,
+            ) from error
+        return Result(self.path, experiment, histories, manifest)
+
+    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Write the manifest, which makes what was written before it count."""
+        files.write(self.path / MANIFEST, f"{to_json(manifest)}\n".encode())
+
+    def _read_manifest(self) -> dict[str, Any]:
+        """The manifest, if it is one that this version understands."""
+        path = self.path / MANIFEST
+        try:
+            manifest = json.loads(path.read_bytes())
+            if manifest["schema"] > SCHEMA:
+                raise DamagedError(
+                    f"written by adamcli {manifest['environment']['adamcli']}, a newer version",
+                    where=str(path),
+                    fix="update adamcli",
+                )
+            return {**manifest, "files": dict(manifest["files"]), "runs": list(manifest["runs"])}
+        except FileNotFoundError as error:
+            raise DamagedError(
+                "no manifest.json: the training did not finish",
+                where=str(self.path),
+                fix=f"run `adamcli run {self.path / 'config.yaml'}` or remove the directory",
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedError("not a manifest", where=str(path), fix=_DAMAGED_FIX) from error
+
+    def _read(self, name: str, sha256: str) -> bytes:
+        """The bytes of a file whose hash is the one in the manifest."""
+        path = self.path / name
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamagedError(
+                f"cannot read a saved file ({error.strerror})", where=str(path), fix=_DAMAGED_FIX
+            ) from error
+        if _sha256(content) != sha256:
+            raise DamagedError(
+                "the file is not what was saved (SHA-256 differs)",
+                where=str(path),
+                fix=_DAMAGED_FIX,
+            )
+        return content
+
+
+def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict[str, bytes]:
+    """The content of every file but figures and manifest, with a copy of the data."""
+    names = _copy_names(experiment)
+    copies = {names[data.path]: data.table.content for data in experiment.data_files}
+    summaries = [asdict(summary) for summary in stats.summarize(histories)]
+    flat = [_flat(summary) for summary in summaries]
+    return {
+        **copies,
+        "config.yaml": experiment.to_yaml(names).encode(),
+        "metrics.csv": formats.metrics_csv(histories),
+        "summary.csv": formats.to_csv([*flat[0]], ([*row.values()] for row in flat)),
+        "summary.json": f"{to_json(summaries)}\n".encode(),
+        "traces.npz": formats.traces_npz(histories),
+        "params.npz": formats.params_npz(histories),
+    }
+
+
+def _copy_names(experiment: Experiment) -> dict[str, str]:
+    """What the copy of each data file is called in the run directory, by its path."""
+    names: dict[str, str] = {}
+    for k, path in enumerate(sorted(data.path for data in experiment.data_files)):
+        source = Path(path)
+        names[path] = f"data{k or ''}-{slug(source.stem)}{source.suffix.lower()}"
+    return names
+
+
+def _flat(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested statistics as columns such as `final_test_loss_median`."""
+    flat: dict[str, Any] = {}
+    for name, value in summary.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}_{part}": item for part, item in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _manifest(
+    experiment: Experiment, histories: Sequence[RunHistory], seconds: float
+) -> dict[str, Any]:
+    """Everything but the hashes."""
+    return {
+        "schema": SCHEMA,
+        "name": experiment.name,
+        "status": "finished" if len(histories) == len(experiment.runs) else "interrupted",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "training_seconds": round(seconds, 3),
+        "seeds": sorted({run.seed for run in experiment.runs}),
+        "environment": environment(),
+        "runs": [
+            {
+                "label": history.label,
+                "optimizer": history.optimizer,
+                "cell": history.cell,
+                "seed": history.seed,
+                "status": history.status,
+                "diverged_at": history.diverged_at,
+            }
+            for history in histories
+        ],
+    }
+
+
+def _histories(
+    entries: Sequence[dict[str, Any]], content: Mapping[str, bytes]
+) -> Iterator[RunHistory]:
+    """The runs that the manifest lists, from the bytes of their files."""
+    metrics = formats.read_metrics(content["metrics.csv"])
+    params = formats.by_run(formats.read_npz(content["params.npz"]), depth=1)
+    traces = formats.by_run(formats.read_npz(content["traces.npz"]), depth=2)
+    for entry in entries:
+        history = formats.history_from(entry, metrics.get((entry["label"], entry["seed"]), {}))
+        yield replace(
+            history, params=params.get(history.key, {}), traces=traces.get(history.key, {})
+        )
+
+
+def _sha256(content: bytes) -> str:
+    """The SHA-256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()

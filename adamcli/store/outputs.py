@@ -1,0 +1,117 @@
+"""The directory of run directories: finding one, listing all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from adamcli.config import Experiment
+from adamcli.errors import UsageError
+from adamcli.store import files
+from adamcli.store.directory import MANIFEST, RunDirectory
+from adamcli.text import safe, suggestion
+
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of `adamcli runs`: what a manifest says without reading the data."""
+
+    path: Path
+    created: str
+    status: str
+    labels: tuple[str, ...]
+    runs: int
+    latest: bool
+
+    def document(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return {**asdict(self), "path": str(self.path)}
+
+
+def directory_for(experiment: Experiment, out: Path) -> RunDirectory:
+    """Where an experiment is or will be saved."""
+    return RunDirectory(out / experiment.directory)
+
+
+def name_latest(out: Path, directory: RunDirectory) -> None:
+    """Let `latest` name a run directory of `out`."""
+    files.point(out / LATEST, directory.path.name)
+
+
+def find(run: str | None, out: Path) -> RunDirectory:
+    """The run directory that a command line names.
+
+    Args:
+        run: a path, a directory's name in `out`, or a prefix that only one has; None for
+            the latest.
+
+    Raises:
+        UsageError: there is none, or more than one.
+    """
+    if run is None or run == LATEST:
+        return _latest(out)
+    if (Path(run) / MANIFEST).is_file():
+        return RunDirectory(Path(run))
+    names = sorted(path.name for path in _run_directories(out))
+    matches = [run] if run in names else [name for name in names if name.startswith(run)]
+    if len(matches) == 1:
+        return RunDirectory(out / matches[0])
+    what = f"{len(matches)} runs start with" if matches else "no run named"
+    fix = f"use one of {', '.join(matches)}" if matches else suggestion(run, names)
+    fix = fix if names else "train one with `adamcli run configs/spiral.yaml`"
+    raise UsageError(f"{what} {safe(run, 80)!r}", where=str(out), fix=fix)
+
+
+def entries(out: Path) -> list[Entry]:
+    """Every run directory with a readable manifest, newest first."""
+    latest = _latest_name(out)
+    found = [entry for path in _run_directories(out) if (entry := _entry(path, latest))]
+    return sorted(found, key=lambda entry: (entry.created, entry.path.name), reverse=True)
+
+
+def _entry(path: Path, latest: str) -> Entry | None:
+    """What a manifest says, None if it cannot be read."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_bytes())
+        labels = tuple(dict.fromkeys(str(run["label"]) for run in manifest["runs"]))
+        created, status = str(manifest["created"]), str(manifest["status"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Entry(path, created, status, labels, len(manifest["runs"]), path.name == latest)
+
+
+def _run_directories(out: Path) -> Iterator[Path]:
+    """The directories in `out` that hold a manifest."""
+    if out.is_dir():
+        for path in out.iterdir():
+            if not path.is_symlink() and (path / MANIFEST).is_file():
+                yield path
+
+
+def _latest(out: Path) -> RunDirectory:
+    """The directory that `latest` names, or the newest."""
+    name = _latest_name(out)
+    if name and (out / name / MANIFEST).is_file():
+        return RunDirectory(out / name)
+    newest = next(iter(entries(out)), None)
+    if newest is None:
+        raise UsageError(
+            "there is no run yet", where=str(out), fix="run `adamcli run configs/spiral.yaml`"
+        )
+    return RunDirectory(newest.path)
+
+
+def _latest_name(out: Path) -> str:
+    """The name that `latest` gives, empty if there is none."""
+    link = out / LATEST
+    try:
+        if link.is_symlink():
+            return link.readlink().name
+        return link.read_text(encoding="utf-8").strip() if link.is_file() else ""
+    except (OSError, ValueError):
+        return ""
