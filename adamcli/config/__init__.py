@@ -1,0 +1,11 @@
+"""Experiments: the only reader of YAML. From a file and overrides to the runs they stand for."""
+
+from __future__ import annotations
+
+from adamcli.config.experiment import Experiment, Run
+from adamcli.config.files import find
+from adamcli.config.loading import load
+from adamcli.config.schema import schema
+from adamcli.config.sections import Train
+
+__all__ = ["Experiment", "Run", "Train", "find", "load", "schema"]

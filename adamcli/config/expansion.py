@@ -1,0 +1,246 @@
+"""An experiment multiplied out: cells of the problem, settings of optimizers, seeds."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adamcli.config.experiment import Run
+from adamcli.config.mistakes import checked
+from adamcli.config.names import MAX_RUNS, label_keys
+from adamcli.config.nodes import Node, PlacedError, mistake
+from adamcli.config.sections import PARTS, Train
+from adamcli.config.sweep import Axis, combinations
+from adamcli.optimizers import RULES, Rule
+from adamcli.problems import DATASETS, MLP, Task, layout_of
+from adamcli.problems.datasets import Dataset
+from adamcli.schedules import SCHEDULES, Schedule
+from adamcli.settings import settings_of
+
+MAX_BYTES = 64 * 2**30
+_PER_EVALUATION = 7 * 8  # metrics, float64
+_PER_STEP = 6 * 8  # gradient, update, lr and slots of one traced parameter, float64
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One combination of the swept values that touch the problem."""
+
+    tree: Node
+    tags: Mapping[str, str]
+    dataset: Dataset
+    model: MLP
+    train: Train
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One combination of the swept values of one optimizer."""
+
+    place: int
+    tags: Mapping[str, str]
+    section: Any
+    rule: Rule
+
+    @property
+    def base(self) -> str:
+        """The label without swept values."""
+        return str(self.section.label or self.section.name)
+
+
+def expanded(root: Node, whole: Any, axes: Sequence[Axis]) -> tuple[list[Run], list[PlacedError]]:
+    """All runs, or all that is wrong with them.
+
+    Args:
+        root: the tree with defaults.
+        whole: the same as a model.
+        axes: its sweep.
+
+    Raises:
+        DataError: a data file cannot be used.
+    """
+    too_many = _too_many(root, whole, axes)
+    if too_many:
+        return [], too_many
+    cells, mistakes = _cells(root, axes)
+    choices: list[_Choice] = []
+    for place in range(len(whole.optimizers)):
+        found, wrong = _choices(root, axes, place)
+        choices, mistakes = choices + found, mistakes + wrong
+    mistakes = mistakes or _checked_cells(cells, choices, whole)
+    if mistakes:
+        return [], mistakes
+    order = [axis.key for axis in axes]
+    runs = [
+        run for cell in cells for choice in choices for run in _runs(cell, choice, order, whole)
+    ]
+    return runs, _same_labels(root, runs)
+
+
+def _too_many(root: Node, whole: Any, axes: Sequence[Axis]) -> list[PlacedError]:
+    """The mistake of asking for more runs than anybody can wait for."""
+    shared = math.prod(len(axis.items) for axis in axes if not axis.entries)
+    choices = sum(
+        math.prod(len(axis.items) for axis in axes if i in axis.entries)
+        for i in range(len(whole.optimizers))
+    )
+    count = shared * choices * len(whole.train.seeds)
+    if count <= MAX_RUNS:
+        return []
+    what = f"{count} runs, of which {MAX_RUNS} are allowed"
+    path = ("sweep",) if axes else ("train", "seeds")
+    return [mistake(root, path, what, "sweep fewer values or lower train.seeds", at_key=True)]
+
+
+def _cells(root: Node, axes: Sequence[Axis]) -> tuple[list[_Cell], list[PlacedError]]:
+    """Every combination of the axes that touch the problem."""
+    cells: list[_Cell] = []
+    mistakes: list[PlacedError] = []
+    for tree, tags in combinations(root, [axis for axis in axes if not axis.entries]):
+        parts = []
+        for key in ("dataset", "model", "train"):
+            part, found = checked(PARTS[key], tree, (key,))
+            parts.append(part)
+            mistakes += [error for _, error in found]
+        if not mistakes:
+            dataset, model, train = parts
+            kind = DATASETS[dataset.name]
+            cells.append(
+                _Cell(tree, tags, _built(kind, dataset), _built(MLP, model), _train(train))
+            )
+    return cells, mistakes
+
+
+def _choices(root: Node, axes: Sequence[Axis], i: int) -> tuple[list[_Choice], list[PlacedError]]:
+    """Every combination of the axes of optimizer `i`."""
+    choices: list[_Choice] = []
+    mistakes: list[PlacedError] = []
+    for tree, tags in combinations(root, [axis for axis in axes if i in axis.entries]):
+        section, found = checked(PARTS["optimizers"], tree, ("optimizers", i))
+        mistakes += [error for _, error in found]
+        if section is not None:
+            choices.append(_Choice(i, tags, section, _built(RULES[section.name], section)))
+    return choices, mistakes
+
+
+def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Iterator[Run]:
+    """One run per seed."""
+    section, train = choice.section, cell.train
+    tags = {**cell.tags, **choice.tags}
+    own = section.model_fields_set
+    traced = tuple(_canonical(param) for param in whole.trace.params)
+    label = " ".join([choice.base, *(tags[key] for key in order if key in tags)])
+    traced = tuple(_canonical(param) for param in whole.trace.params)
+    for seed in train.seeds:
+        yield Run(
+            label=label,
+            optimizer=section.name,
+            cell=" ".join(cell.tags.values()),
+            seed=seed,
+            rule=choice.rule,
+            schedule=_schedule(section.schedule) if "schedule" in own else train.schedule,
+            clip_norm=section.clip_norm if "clip_norm" in own else train.clip_norm,
+            task=_task(cell, seed, choice.place if train.random == "article" else 0),
+            eval_every=train.eval_every,
+            traced=traced,
+        )
+
+
+def _task(cell: _Cell, seed: int, position: int) -> Task:
+    """What a run of the cell minimises."""
+    return Task(
+        dataset=cell.dataset,
+        model=cell.model,
+        batch_size=cell.train.batch_size,
+        epochs=cell.train.epochs,
+        dtype=cell.train.dtype,
+        random=cell.train.random,
+        seed=seed,
+        position=position,
+    )
+
+
+def _checked_cells(
+    cells: Sequence[_Cell], choices: Sequence[_Choice], whole: Any
+) -> list[PlacedError]:
+    """What only shows with the data at hand: batches, traced parameters, memory."""
+    mistakes: list[PlacedError] = []
+    total = 0
+    for cell in cells:
+        task = _task(cell, 0, 0)
+        size, most = task.batch_size, task.dataset.train_size
+        if size > most:
+            what = f"batch_size {size} is more than the {most} training points"
+            fix = f"use at most {most}, or more samples"
+            mistakes.append(mistake(cell.tree, ("train", "batch_size"), what, fix))
+        mistakes += _untraceable(cell.tree, task, whole.trace.params)
+        total += len(choices) * len(cell.train.seeds) * _bytes(task, cell.train, whole)
+    if total > MAX_BYTES and not mistakes:
+        what = f"the results would take about {total / 2**30:.3g} GiB of memory"
+        fix = f"stay below {MAX_BYTES // 2**30} GiB with fewer runs, epochs or traced parameters"
+        mistakes.append(mistake(cells[0].tree, ("train", "epochs"), what, fix))
+    return mistakes
+
+
+def _bytes(task: Task, train: Train, whole: Any) -> int:
+    """Roughly what is kept of one run: final parameters, metrics, traces."""
+    evaluations = train.epochs // train.eval_every + 1
+    steps = train.epochs * task.steps_per_epoch
+    traces = steps * _PER_STEP * len(whole.trace.params)
+    return layout_of(task).size * 8 + evaluations * _PER_EVALUATION + traces
+
+
+def _untraceable(tree: Node, task: Task, params: Sequence[str]) -> list[PlacedError]:
+    """Traced parameters that the network has not, or that are named twice."""
+    layout, seen, mistakes = layout_of(task), set[str](), []
+    for i, param in enumerate(params):
+        try:
+            layout.index(param)
+            what, fix = f"{_canonical(param)} twice in the list", "remove one"
+        except ValueError as error:
+            what, fix = f"no parameter {param!r}", str(error)
+        else:
+            if _canonical(param) not in seen:
+                seen.add(_canonical(param))
+                continue
+        mistakes.append(mistake(tree, ("trace", "params", i), what, fix))
+    return mistakes
+
+
+def _same_labels(root: Node, runs: Sequence[Run]) -> list[PlacedError]:
+    """Labels with swept values that could not be told apart as file names."""
+    owner: dict[str, str] = {}
+    for label in dict.fromkeys(run.label for run in runs):
+        for key in label_keys(label):
+            if owner.setdefault(key, label) != label:
+                what = f"labels {owner[key]!r} and {label!r} are too alike to name files"
+                fix = "shorten the optimizer's label, or sweep fewer keys at once"
+                return [mistake(root, ("sweep",), what, fix, at_key=True)]
+    return []
+
+
+def _train(section: Any) -> Train:
+    """The training settings of a cell."""
+    own = {s.name: getattr(section, s.name) for s in settings_of(Train)}
+    schedule = _schedule(section.schedule)
+    return Train(**{**own, "seeds": tuple(section.seeds), "schedule": schedule})
+
+
+def _schedule(section: Any) -> Schedule:
+    """The schedule that a section stands for."""
+    schedule: Schedule = _built(SCHEDULES[section.name], section)
+    return schedule
+
+
+def _built(cls: type, section: Any) -> Any:
+    """The dataclass whose settings a section holds."""
+    values = {s.name: getattr(section, s.name) for s in settings_of(cls)}
+    return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+
+
+def _canonical(param: str) -> str:
+    """The name of a parameter without blanks."""
+    return re.sub(r"\s", "", param)

@@ -1,0 +1,106 @@
+"""An experiment: its settings in full, and the runs that they stand for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from adamcli import __version__
+from adamcli.config.writer import annotated_lines, yaml_text
+from adamcli.optimizers import Rule
+from adamcli.problems import Task
+from adamcli.problems.datafile import File
+from adamcli.schedules import Schedule
+
+
+@dataclass(frozen=True)
+class Run:
+    """One optimizer setting at one seed.
+
+    Attributes:
+        label: names the setting in tables and figures; with a sweep, its values too.
+        optimizer: the name of the rule.
+        cell: the swept values that touch the problem, `noise=0.1`; empty without any.
+        seed: fixes the random numbers.
+        rule: the update rule; its hyperparameters are Python floats.
+        schedule: the factor on lr.
+        clip_norm: the largest norm of a gradient, or None.
+        task: what is minimised.
+        eval_every: epochs between two evaluations.
+        traced: names of the parameters recorded at every step, such as `W1[0,0]`; empty for
+            all seeds but the first.
+    """
+
+    label: str
+    optimizer: str
+    cell: str
+    seed: int
+    rule: Rule
+    schedule: Schedule
+    clip_norm: float | None
+    task: Task
+    eval_every: int
+    traced: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment file as understood.
+
+    Attributes:
+        name: what its directory starts with.
+        resolved: the file with every default filled in; reading it gives an equal experiment.
+        runs: cell by cell, in each the optimizers in order, in each its seeds.
+        origins: where each value of `resolved` comes from, by dotted path.
+    """
+
+    name: str
+    resolved: dict[str, Any]
+    runs: tuple[Run, ...]
+    origins: dict[str, str] = field(compare=False)
+
+    @cached_property
+    def directory(self) -> str:
+        """The name, and 8 hexadecimal digits of what decides the numbers.
+
+        The order of keys does not matter, except in `sweep`, where it orders the runs; a data
+        file counts by its contents.
+        """
+        digests = {data.path: data.table.sha256 for data in self.data_files}
+        decisive = {**self.resolved, "sweep": list(self.resolved["sweep"].items())}
+        text = json.dumps([__version__, _with_paths(decisive, digests)], sort_keys=True)
+        return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+    def to_yaml(self, paths: Mapping[str, str] | None = None) -> str:
+        """The resolved experiment as the text of a file.
+
+        Args:
+            paths: what to write for the path of a data file, such as that of a copy.
+        """
+        return yaml_text(_with_paths(self.resolved, paths or {}))
+
+    def annotated(self) -> str:
+        """As `to_yaml`, a value on each line and behind it, as a comment, its origin."""
+        lines = [*annotated_lines(self.resolved, self.origins)]
+        width = min(60, max(len(line) for line, _ in lines))
+        return "\n".join(
+            f"{line:{width}}  # {origin}" if origin else line for line, origin in lines
+        )
+
+    @property
+    def data_files(self) -> set[File]:
+        """The data files that the runs read."""
+        return {run.task.dataset for run in self.runs if isinstance(run.task.dataset, File)}
+
+
+def _with_paths(tree: Any, paths: Mapping[str, str]) -> Any:
+    """The tree with other words for the paths of data files."""
+    if isinstance(tree, dict):
+        return {key: _with_paths(value, paths) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [_with_paths(item, paths) for item in tree]
+    return paths.get(tree, tree) if isinstance(tree, str) else tree

@@ -1,0 +1,177 @@
+"""From a file to an experiment: read, override, check everything, expand into runs."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Container, Sequence
+from dataclasses import replace
+from typing import Any
+
+from adamcli.config.expansion import expanded
+from adamcli.config.experiment import Experiment
+from adamcli.config.files import find, read_text
+from adamcli.config.mistakes import checked
+from adamcli.config.models import Section, dumped
+from adamcli.config.names import label_keys, name_from
+from adamcli.config.nodes import (
+    Node,
+    Path,
+    PlacedError,
+    Source,
+    brief,
+    dotted,
+    inserted,
+    items_of,
+    lookup,
+    mistake,
+    mistake_at,
+)
+from adamcli.config.paths import optimizer_names, overridden
+from adamcli.config.reader import read
+from adamcli.config.sections import WHOLE, with_defaults
+from adamcli.config.selection import selected
+from adamcli.config.sweep import Axis, axes_of
+from adamcli.errors import ConfigErrors
+
+
+def load(
+    path: pathlib.Path, overrides: Sequence[str] = (), optimizers: Sequence[str] | None = None
+) -> Experiment:
+    """Read an experiment file.
+
+    Args:
+        path: the file; `configs/...` falls back to the shipped experiments.
+        overrides: `PATH=VALUE` each, as of `--set`.
+        optimizers: labels or names to keep, in this order, or rules to add; None for all.
+
+    Raises:
+        ConfigError: the file cannot be read, or has one mistake.
+        ConfigErrors: it has several.
+        UsageError: an unknown name in `optimizers`.
+        DataError: the data file that it names cannot be used.
+    """
+    file = find(path)
+    root, mistakes = _tree(file, path)
+    if optimizers is not None:
+        root = selected(root, optimizers)
+    root, refused = overridden(with_defaults(root), overrides)
+    root = _completed(root, file)
+    whole, unfit = checked(WHOLE, root)
+    axes, unswept = axes_of(root)
+    mistakes += [*refused, *(error for _, error in unfit), *unswept]
+    mistakes += _same_labels(root, {place for place, _ in unfit}) + _same_seeds(root)
+    if mistakes:
+        raise _all(mistakes)
+    runs, mistakes = expanded(root, whole, axes)
+    if mistakes:
+        raise _all(mistakes)
+    resolved = _resolved(whole, axes)
+    return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, root))
+
+
+def _tree(file: pathlib.Path, given: pathlib.Path) -> tuple[Node, list[PlacedError]]:
+    """The file as a tree, a mapping at its top."""
+    text = read_text(file)
+    source = Source(str(given), given.name, text)
+    root, mistakes = read(source, text)
+    if not isinstance(root.value, dict):
+        got = "nothing" if root.value is None else brief(root.value)
+        fix = "write `optimizers:` and below it `- name: adam`"
+        raise mistake_at(root, f"expected a mapping, got {got}", fix)
+    return root, mistakes
+
+
+def _completed(root: Node, file: pathlib.Path) -> Node:
+    """The tree with default sections and name, and paths of data made absolute."""
+    root = with_defaults(root)
+    if "name" not in root.children:
+        root = inserted(root, ("name",), Node(name_from(file.stem), ("name",)))
+    folder = os.path.abspath(file.parent)
+    for path in _data_paths(root):
+        node = lookup(root, path)
+        if node is not None and isinstance(node.value, str):
+            absolute = os.path.normpath(os.path.join(folder, node.value))
+            root = inserted(root, path, replace(node, value=absolute))
+    return root
+
+
+def _data_paths(root: Node) -> list[Path]:
+    """Where the tree may name data files: in the dataset, and in a sweep of its path."""
+    swept = lookup(root, ("sweep", "dataset.path"))
+    count = len(swept.value) if swept is not None and isinstance(swept.value, list) else 0
+    return [("dataset", "path"), *(("sweep", "dataset.path", i) for i in range(count))]
+
+
+def _same_labels(root: Node, unfit: Container[Path]) -> list[PlacedError]:
+    """Labels that are the same, or would be as file names."""
+    seen: dict[str, str] = {}
+    mistakes = []
+    for i, (label, _) in enumerate(optimizer_names(root)):
+        at: Path = ("optimizers", i, "label")
+        keys = label_keys(label) if label and at not in unfit else ()
+        others = [seen[key] for key in keys if key in seen]
+        seen |= dict.fromkeys(keys, label)
+        if others:
+            what = f"label {brief(label)} is too like {brief(others[0])} to name a file"
+            what = f"label {brief(label)} twice" if label in others else what
+            at = at if lookup(root, at) else (*at[:2], "name")
+            mistakes.append(mistake(root, at, what, f"give optimizers[{i}] a label of its own"))
+    return mistakes
+
+
+def _same_seeds(root: Node) -> list[PlacedError]:
+    """Seeds that come twice."""
+    seen: set[float] = set()
+    mistakes = []
+    for item in items_of(root.children["train"], "seeds"):
+        if isinstance(item.value, int | float) and item.value in seen:
+            mistakes.append(mistake_at(item, f"seed {brief(item.value)} twice", "remove one"))
+        elif isinstance(item.value, int | float):
+            seen.add(item.value)
+    return mistakes
+
+
+def _all(mistakes: Sequence[PlacedError]) -> Exception:
+    """One error with all the mistakes in the order of the file."""
+    distinct = {str(error): error for error in sorted(mistakes, key=lambda error: error.place)}
+    first, *others = distinct.values()
+    return ConfigErrors([first, *others]) if others else first
+
+
+def _resolved(whole: Any, axes: Sequence[Axis]) -> dict[str, Any]:
+    """Every setting of an experiment; what optimizers take from `train` only there."""
+    tree: dict[str, Any] = dumped(whole)
+    tree["optimizers"] = [_entry(section) for section in whole.optimizers]
+    tree["sweep"] = {axis.key: list(axis.values) for axis in axes}
+    return tree
+
+
+def _entry(section: Section) -> dict[str, Any]:
+    """One optimizer with its defaults."""
+    settings = dumped(section)
+    label = settings.pop("label") or settings["name"]
+    own = {
+        key: value
+        for key, value in settings.items()
+        if key not in ("schedule", "clip_norm") or key in section.model_fields_set
+    }
+    return {"name": own.pop("name"), "label": label, **own}
+
+
+def _origins(resolved: Any, root: Node) -> dict[str, str]:
+    """Where each value comes from, by dotted path."""
+    found: dict[str, str] = {}
+    for path in _leaves(resolved, ()):
+        node = lookup(root, path)
+        found[dotted(path)] = node.origin if node is not None else "default"
+    return found
+
+
+def _leaves(tree: Any, path: Path) -> list[Path]:
+    """The paths of scalars and of lists of them."""
+    if isinstance(tree, dict):
+        return [leaf for key, under in tree.items() for leaf in _leaves(under, (*path, key))]
+    if path == ("optimizers",):
+        return [leaf for i, under in enumerate(tree) for leaf in _leaves(under, (*path, i))]
+    return [path]

@@ -1,0 +1,66 @@
+"""Names that users choose, and seeds: what is allowed, and what a count of seeds stands for."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from adamcli.text import is_printable, slug
+
+MAX_RUNS = 1_000_000
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d)(\..*)?", re.IGNORECASE | re.ASCII)
+_NAME_RULE = "use 1 to 64 letters, digits and . _ -, starting with a letter or digit"
+
+
+def refused(what: str, fix: str) -> PydanticCustomError:
+    """A validation error with our own words."""
+    return PydanticCustomError("refused", "{what}", {"what": what, "fix": fix})
+
+
+def check_name(name: str) -> str:
+    """The name of an experiment, which becomes part of a directory's name on any system."""
+    if not _NAME.fullmatch(name) or name.endswith("."):
+        raise refused("a name that cannot name a directory", _NAME_RULE)
+    if _RESERVED.fullmatch(name):
+        raise refused("a name that Windows reserves", "choose another name")
+    return name
+
+
+def name_from(stem: str) -> str:
+    """The name of an experiment that gives none, from its file's stem."""
+    name = slug(stem).replace("=", "-").lstrip("._-").rstrip(".-") or "experiment"
+    return f"experiment-{name}" if _RESERVED.fullmatch(name) else name
+
+
+def check_label(label: str) -> str:
+    """The label of an optimizer: short, printable, without blanks around it."""
+    if not 1 <= len(label) <= 100:
+        raise refused(f"a label of {len(label)} characters", "use 1 to 100 characters")
+    if not is_printable(label):
+        raise refused("a label with an unprintable character", "use printable characters")
+    if label != label.strip():
+        raise refused("a label with a blank at its start or end", "remove the blank")
+    return label
+
+
+def label_keys(label: str) -> tuple[str, str]:
+    """What must differ between labels: the folded text, and the file name made of it."""
+    return unicodedata.normalize("NFC", label.casefold()), slug(label).casefold()
+
+
+def seed_list(value: Any) -> Any:
+    """A count of seeds as the list of them; anything else as it is."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, list):
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise refused("neither a count of seeds nor a list of them", "write 20, or [0, 1, 2]")
+    if not 1 <= value <= MAX_RUNS:
+        raise refused("a count of seeds out of range", f"use 1 to {MAX_RUNS}")
+    return list(range(value))

@@ -1,0 +1,80 @@
+"""Keeping only some optimizers of an experiment, in a given order, for `compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from adamcli.config.nodes import Node, Source, child, inserted, items_of
+from adamcli.config.paths import UnknownPathError, optimizer_names, optimizer_places, resolve
+from adamcli.errors import UsageError
+from adamcli.optimizers import RULES
+from adamcli.text import safe, slug, suggestion
+
+_COMMAND = Source("the command line", "command line")
+
+
+def selected(root: Node, names: Sequence[str]) -> Node:
+    """The tree with the optimizers of these labels or names, in this order.
+
+    A name that no optimizer of the file has, but a rule, is taken with its defaults. Sweeps
+    of optimizers that are left out are left out too.
+
+    Raises:
+        UsageError: a name that neither the file nor adamcli knows.
+    """
+    items = items_of(root, "optimizers")
+    chosen: list[int | Node] = []
+    for name in names:
+        places: Sequence[int | Node] = optimizer_places(root, name)
+        found = places or [_with_defaults(root, name)]
+        chosen += [one for one in found if one not in chosen]
+    entries = [items[one] if isinstance(one, int) else one for one in chosen]
+    root = _with_sweep(root, {one: k for k, one in enumerate(chosen) if isinstance(one, int)})
+    root = _set(root, "optimizers", entries)
+    title = "compare-" + "-".join(slug(name).replace("=", "-") for name in names)
+    return _set(root, "name", title[:64].rstrip(".-"))
+
+
+def _set(root: Node, key: str, value: object) -> Node:
+    """The tree with a top-level value from the command line."""
+    return inserted(root, (key,), Node(value, (key,), _COMMAND))
+
+
+def _with_defaults(root: Node, name: str) -> Node:
+    """An optimizer that the file has not, with the defaults of its rule."""
+    known = [*RULES, *(part for pair in optimizer_names(root) for part in pair if part)]
+    if name not in RULES:
+        raise UsageError(
+            f"unknown optimizer '{safe(name, 60)}'", fix=suggestion(name, dict.fromkeys(known))
+        )
+    return Node({"name": Node(name, ("optimizers", name), _COMMAND)}, ("optimizers",), _COMMAND)
+
+
+def _with_sweep(root: Node, place_of: dict[int, int]) -> Node:
+    """The tree with the axes that still have an optimizer, their indices made the new ones."""
+    sweep = child(root, "sweep")
+    if sweep is None or not sweep.children:
+        return root
+    axes: dict[str, Node] = {}
+    for key, node in sweep.children.items():
+        new = _new_key(root, key, place_of)
+        if new is not None:
+            axes[new] = node
+    return inserted(root, ("sweep",), replace(sweep, value=axes))
+
+
+def _new_key(root: Node, key: str, place_of: dict[int, int]) -> str | None:
+    """The dotted path of an axis after the selection; None where all its targets are gone."""
+    try:
+        targets = resolve(root, key)
+    except UnknownPathError:
+        return key  # refused later, or meant for an optimizer that is being added
+    path = targets[0]
+    if path[0] != "optimizers" or len(path) < 2:
+        return key
+    left = [place_of[int(target[1])] for target in targets if target[1] in place_of]
+    by_index = key.startswith(("optimizers.", "optimizers[")) and len(targets) == 1
+    if left and by_index:
+        return ".".join(map(str, ("optimizers", left[0], *path[2:])))
+    return key if left else None
