@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -29,9 +30,18 @@ def safe_lines(text: str) -> str:
 
 
 def slug(text: str) -> str:
-    """A portable file-name part: ASCII letters, digits, `.`, `=`, `_` and single dashes."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^A-Za-z0-9.=_]+", "-", ascii_text).strip("-.")[:60] or "x"
+    """A portable file-name part: ASCII letters, digits, `.`, `=`, `_` and single dashes.
+
+    Accents are dropped. Text that loses more than that, letters of other scripts or all
+    beyond 60 characters, gets a digest at its end, so that it stays different from others.
+    """
+    plain = unicodedata.normalize("NFKD", text)
+    part = re.sub(r"[^A-Za-z0-9.=_]+", "-", plain.encode("ascii", "ignore").decode()).strip("-.")
+    lost = any(not c.isascii() and not unicodedata.combining(c) for c in plain)
+    if not lost and len(part) <= 60:
+        return part or "x"
+    digest = hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()[:6]
+    return f"{part[:53]}-{digest}".lstrip("-")
 
 
 def suggestion(word: str, possible: Iterable[str]) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from adamcli.cli.app import app
-from adamcli.cli.main import main
 
-__all__ = ["app", "main"]
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    import sys
+
+    from adamcli.cli.main import run
+
+    sys.exit(run(sys.argv[1:]))

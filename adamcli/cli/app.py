@@ -11,10 +11,9 @@ from adamcli.cli import explain, plots, results, setup, train
 
 app = typer.Typer(
     name="adamcli",
-    help="A laboratory for optimizers in a terminal: fair, fast and open to the inside.",
     epilog="Start with: adamcli run configs/spiral.yaml",
     context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -29,24 +28,32 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
 ) -> None:
-    pass
+    """A laboratory for optimizers in a terminal: fair, fast and open to the inside."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
 
 
-app.command("run")(train.run)
-app.command("compare")(train.compare)
-app.command("plot-trace")(plots.plot_trace)
-app.command("plot")(plots.plot)
-app.command("show")(results.show)
-app.command("runs")(results.runs)
-app.command("optimizers")(explain.optimizers)
-app.command("datasets")(explain.datasets)
-app.add_typer(setup.config_app, name="config")
-app.command("doctor")(setup.doctor)
+for _name, _command, _summary in (
+    ("run", train.run, "Train an experiment, save data and figures."),
+    ("compare", train.compare, "Train optimizers side by side on the same seeds."),
+    ("plot-trace", plots.plot_trace, "Draw what went on inside an optimizer."),
+    ("plot", plots.plot, "Draw all figures of a run again."),
+    ("show", results.show, "Print the table of a run."),
+    ("runs", results.runs, "List the runs that are there."),
+    ("optimizers", explain.optimizers, "List the optimizers, or explain one."),
+    ("datasets", explain.datasets, "List the datasets, or explain one."),
+    ("doctor", setup.doctor, "Print versions, BLAS, fonts and terminal."),
+):
+    app.command(_name, short_help=_summary)(_command)
+app.add_typer(
+    setup.config_app, name="config", short_help="Check or print an experiment, or the schema."
+)

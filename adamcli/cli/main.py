@@ -17,11 +17,6 @@ from adamcli.text import safe, safe_lines
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 
 
-def main(args: list[str] | None = None) -> None:
-    """Run the command line and exit with its code."""
-    sys.exit(run(sys.argv[1:] if args is None else args))
-
-
 def run(args: list[str]) -> int:
     """Run one command line.
 
@@ -36,7 +31,8 @@ def run(args: list[str]) -> int:
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
     _make_streams_robust()
     _catch_signals()
-    debug = "--debug" in args
+    debug = "--debug" in args or bool(os.environ.get("ADAMCLI_DEBUG"))
+    args = [arg for arg in args if arg != "--debug"]  # works in any place
     try:
         code = app(args=args, prog_name="adamcli", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -97,10 +93,11 @@ def _messages(error: AdamcliError) -> list[str]:
 
 def _report_usage(error: typer.TyperException) -> int:
     """Print what is wrong with the command line itself."""
-    text = error.format_message().rstrip(".")
+    text = error.format_message()
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "adamcli"
-    _complain(f"error: {text}. Fix: see `{command} --help`")
+    stop = "" if text.endswith((".", "?")) else "."
+    _complain(f"error: {text}{stop} Fix: see `{command} --help`")
     return int(error.exit_code)
 
 

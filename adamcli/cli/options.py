@@ -50,9 +50,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 ConfigFile = Annotated[
     Path,
-    typer.Argument(
-        metavar="CONFIG", help="Experiment file (YAML).", autocompletion=_complete_config
-    ),
+    typer.Argument(help="Experiment file (YAML).", autocompletion=_complete_config),
 ]
 BaseConfig = Annotated[
     Path | None,

@@ -24,13 +24,13 @@ def plot(
     Example: adamcli plot spiral --format svg,pdf
     """
     from adamcli import store
-    from adamcli.cli.drawing import draw_figures
+    from adamcli.cli.drawing import paint
 
     kinds = options.parse_formats(formats)
     directory = store.find(run, out)
     with directory.claimed():
-        silent = quiet or json
-        result = draw_figures(directory, directory.load(), kinds, quiet=silent, again=True)
+        result = directory.load()
+        result = paint(result, kinds).keep(directory, result, quiet=quiet or json)
     names = [path.name for path in result.figures]
     _present(result, names, quiet, {} if json else None)
 

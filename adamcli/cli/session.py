@@ -9,7 +9,7 @@ from pathlib import Path
 
 from adamcli import store
 from adamcli.cli import output
-from adamcli.cli.drawing import draw_figures
+from adamcli.cli.drawing import Painter, paint, painter
 from adamcli.config import Experiment, Run
 from adamcli.errors import Interrupted
 from adamcli.history import RunHistory
@@ -46,15 +46,28 @@ def carry_out(experiment: Experiment, request: Request) -> Result:
         known = () if request.fresh or not directory.saved else directory.load().histories
         done = {history.key for history in known}
         missing = [run for run in experiment.runs if (run.label, run.seed) not in done]
-        if missing:
-            result = _train(experiment, missing, known, directory, request)
-        else:
-            result = directory.load()
-            _say(request, f"all {len(known)} runs are done already; --fresh trains them anew")
-        if request.figures:
-            result = draw_figures(directory, result, request.formats, quiet=request.silent)
+        with painter(wanted=request.figures and bool(missing)) as ready:
+            if missing:
+                result = _train(experiment, missing, known, directory, request)
+            else:
+                result = directory.load()
+                _say(request, f"all {len(known)} runs are done already; --fresh trains them anew")
+            if request.figures:
+                result = _draw(directory, result, ready, request)
         store.name_latest(request.out, directory)
     return result
+
+
+def _draw(
+    directory: RunDirectory, result: Result, ready: Painter | None, request: Request
+) -> Result:
+    """Draw what is missing, in the second process if there is one."""
+    have = {path.name for path in result.figures if path.is_file()}
+    if ready is not None:
+        painted = ready.paint(directory.path, request.formats, have)
+    else:
+        painted = paint(result, request.formats, have)
+    return painted.keep(directory, result, quiet=request.silent)
 
 
 def _train(
