@@ -1,0 +1,19 @@
+"""What adamcli prints: tables of results, lists of what there is, the view of a training."""
+
+from __future__ import annotations
+
+from adamcli.tables.listings import facts_table, page, registry_table, runs_table, settings_table
+from adamcli.tables.live import LiveView, Mode
+from adamcli.tables.results import comparison_table, summary_table
+
+__all__ = [
+    "LiveView",
+    "Mode",
+    "comparison_table",
+    "facts_table",
+    "page",
+    "registry_table",
+    "runs_table",
+    "settings_table",
+    "summary_table",
+]

@@ -1,0 +1,122 @@
+"""Lists of what there is, and a page on each: optimizers, datasets, saved runs, facts."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import RenderableType
+
+from adamcli.settings import Setting, settings_of
+from adamcli.tables import words
+from adamcli.tables.grid import Cell, Column, Grid, line, stack
+from adamcli.tables.prose import Prose
+
+if TYPE_CHECKING:
+    from adamcli.store import Entry
+
+_NAME = "bold"
+
+
+def registry_table(registry: Mapping[str, type]) -> RenderableType:
+    """The names of a registry, each with the first line of its docstring."""
+    names = [Cell.of(name, _NAME) for name in registry]
+    lines = [Cell.of(_docstring(entry)[0]) for entry in registry.values()]
+    return Grid([Column("name", names), Column("what it is", lines, least=20)])
+
+
+def page(name: str, entry: type) -> RenderableType:
+    """All that is known of one entry of a registry: its docstring and its settings."""
+    first, *rest = _docstring(entry)
+    body = "\n".join(rest).strip("\n")
+    explanation = [Prose(body)] if body else []
+    return stack(line(name, _NAME), line(first), *explanation, settings_table(entry))
+
+
+def settings_table(entry: type) -> RenderableType:
+    """The settings that a dataclass declares: name, default, range, meaning."""
+    settings = settings_of(entry)
+    return Grid(
+        [
+            Column("setting", [Cell.of(each.name, _NAME) for each in settings]),
+            Column("default", [Cell.of(_default(each)) for each in settings]),
+            Column("allowed", [Cell.of(_allowed(each)) for each in settings], rank=1, least=14),
+            Column("meaning", [Cell.of(each.doc) for each in settings], least=20),
+        ]
+    )
+
+
+def runs_table(entries: Sequence[Entry]) -> RenderableType:
+    """The run directories, in the given order."""
+    return Grid(
+        [
+            Column("run", [Cell.of(each.path.name, _NAME) for each in entries]),
+            Column("", [Cell.of("latest" if each.latest else "") for each in entries], rank=3),
+            Column("status", [_status(each.status) for each in entries], rank=1),
+            Column("runs", [Cell.of(str(each.runs)) for each in entries], rank=2, right=True),
+            Column("written", [Cell.of(_moment(each.created)) for each in entries], rank=5),
+            Column("optimizers", [Cell.of(_some(each.labels)) for each in entries], 4, least=18),
+        ],
+        note=False,
+    )
+
+
+def facts_table(facts: Mapping[str, Any]) -> RenderableType:
+    """Names and what is the case, one under another."""
+    names = [Cell.of(str(name), _NAME) for name in facts]
+    values = [Cell.of(_fact(value)) for value in facts.values()]
+    return Grid([Column("fact", names), Column("here", values, least=20)])
+
+
+def _docstring(entry: type) -> list[str]:
+    """The lines of a class's docstring, at least one."""
+    return (inspect.getdoc(entry) or "no explanation").split("\n")
+
+
+def _default(setting: Setting) -> str:
+    """A default as one would write it."""
+    return "required" if setting.required else words.yaml_value(setting.default)
+
+
+def _allowed(setting: Setting) -> str:
+    """The values that a setting may have."""
+    allowed = "true, false" if setting.kind is bool else setting.range
+    allowed = f"list of {allowed or setting.kind.__name__}" if setting.many else allowed
+    return f"{allowed or setting.kind.__name__}{' or null' if setting.optional else ''}"
+
+
+def _status(status: str) -> Cell:
+    """A status, in yellow when something is left to do."""
+    return Cell.of(status, "" if status == "finished" else "yellow")
+
+
+def _moment(created: str) -> str:
+    """An ISO time to the minute: `2026-11-22 11:40`."""
+    return created[:16].replace("T", " ")
+
+
+def _some(labels: Sequence[str], most: int = 4) -> str:
+    """The first few labels, and how many more there are."""
+    more = [f"{len(labels) - most} more"] if len(labels) > most else []
+    return ", ".join([*labels[:most], *more])
+
+
+def _fact(value: Any) -> str:
+    """A value in words, the items of a mapping or a list one under another."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{name}: {_inline(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return "\n".join(map(_inline, value))
+    return _inline(value)
+
+
+def _inline(value: Any) -> str:
+    """A value in one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_inline(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_inline, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None or value == "" else str(value)

@@ -1,0 +1,214 @@
+"""The tables of a finished run: what every label reached, and which was best how often."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate, groupby, islice
+from typing import TYPE_CHECKING
+
+from rich.console import RenderableType
+
+from adamcli import palette, stats
+from adamcli.stats import Summary, Wins
+from adamcli.tables import words
+from adamcli.tables.grid import EMPTY, Cell, Column, Grid, line, stack
+
+if TYPE_CHECKING:
+    from adamcli.store import Result
+
+_LABEL_WIDTH = 14  # down to which labels wrap, if no word is longer
+_ORDER = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")  # the last goes first
+
+
+def summary_table(result: Result) -> RenderableType:
+    """The final values of every label; with several seeds the median and the range."""
+    rows = _rows(result)
+    columns = [_labels(result, rows), _states(result, rows), _epochs(result, rows)]
+    columns += [_scores(rows, score) for score in stats.SCORES if _anyone_has(rows, score)]
+    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.")
+
+
+def comparison_table(result: Result) -> RenderableType:
+    """Labels side by side over the same seeds, with how often each was the best."""
+    rows = _rows(result)
+    ranking = stats.ranking_score(result.histories)
+    split = ranking.removesuffix("loss")
+    columns = [_labels(result, rows), _states(result, rows)]
+    columns += [_scores(rows, ranking), _scores(rows, f"{split}accuracy")]
+    wins = {each.label: each for each in stats.wins(result.histories, ranking)}
+    columns += [_wins(rows, wins)] if _contested(rows) else []
+    meaning = _meaning_of_a_win(ranking, wins) if _contested(rows) else ""
+    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{meaning}")
+
+
+def label_colours(runs: Sequence[palette.Labelled]) -> dict[str, str]:
+    """The colour of every label, the same as in the figures, as a Rich style."""
+    return {label: style.colour for label, style in palette.run_styles(runs).items()}
+
+
+def _rows(result: Result) -> list[Summary]:
+    """A summary per label in the order of the experiment, an empty one for untrained labels."""
+    trained = {summary.label: summary for summary in stats.summarize(result.histories)}
+    labels = {run.label: run for run in result.experiment.runs}
+    return [
+        trained.get(label) or Summary(label, run.optimizer, run.cell, 0, 0, 0, {}, {})
+        for label, run in labels.items()
+    ]
+
+
+def _titled(result: Result, grid: Grid, caption: str) -> RenderableType:
+    """A table under the experiment's name, with a line that says what is in it."""
+    return stack(line(result.experiment.name, "bold"), grid, line(caption, "dim"))
+
+
+def _grid(rows: Sequence[Summary], columns: Sequence[Column]) -> Grid:
+    """The columns as one table; each cell of a sweep has a row of its own above its labels."""
+    sizes = {cell: len(list(group)) for cell, group in groupby(rows, key=lambda row: row.cell)}
+    if list(sizes) == [""]:
+        return Grid(columns)
+    heads = [Cell.of(cell, "bold") for cell in sizes]
+    parted = [
+        replace(column, cells=_parted(column.cells, sizes.values(), heads if not place else []))
+        for place, column in enumerate(columns)
+    ]
+    ends = list(accumulate(size + 1 for size in sizes.values()))
+    return Grid(parted, breaks=frozenset(end - 1 for end in ends[:-1]))
+
+
+def _parted(cells: Sequence[Cell], sizes: Iterable[int], heads: Sequence[Cell]) -> list[Cell]:
+    """The cells of a column in parts of the given sizes, each after its head or a blank."""
+    parted, rest = [], iter(cells)
+    for place, size in enumerate(sizes):
+        parted += [heads[place] if heads else EMPTY, *islice(rest, size)]
+    return parted
+
+
+def _labels(result: Result, rows: Sequence[Summary]) -> Column:
+    """The column of labels, each in its colour; what its cell says is not repeated."""
+    colours = label_colours(result.experiment.runs)
+    settings = [palette.setting_of(row.label, row.cell) for row in rows]
+    cells = [
+        Cell.of(setting, colours[row.label]) for setting, row in zip(settings, rows, strict=True)
+    ]
+    longest_word = max(len(word) for setting in settings for word in setting.split(" "))
+    return Column("optimizer", cells, least=min(_LABEL_WIDTH, longest_word))
+
+
+def _states(result: Result, rows: Sequence[Summary]) -> Column:
+    """The column that says how the runs of each label ended."""
+    planned = _planned(result)
+    cells = [_state(row, planned[row.label], _divergence(result, row.label)) for row in rows]
+    unremarkable = all(row.finished == planned[row.label] for row in rows)
+    return Column("status", cells, rank=6 if unremarkable else 1, least=11)
+
+
+def _planned(result: Result) -> dict[str, int]:
+    """How many runs each label should have."""
+    counts: dict[str, int] = {}
+    for run in result.experiment.runs:
+        counts[run.label] = counts.get(run.label, 0) + 1
+    return counts
+
+
+def _divergence(result: Result, label: str) -> int | None:
+    """The step at which the first diverged run of a label diverged."""
+    steps = [h.diverged_at for h in result.histories if h.label == label and h.diverged_at]
+    return min(steps, default=None)
+
+
+def _state(row: Summary, planned: int, step: int | None) -> Cell:
+    """How the runs of one label ended."""
+    parts = []
+    if row.n < planned:
+        done = f"{row.n} of {planned} trained" if row.n else "not trained"
+        parts.append((done, "yellow"))
+    if row.diverged:
+        share = f"{row.diverged} of {row.n} diverged" if row.n > 1 else f"diverged at step {step}"
+        parts.append((share, "red"))
+    if not parts:
+        return Cell.of("finished")
+    return Cell(tuple(parts) if len(parts) == 1 else (parts[0], (", ", ""), parts[1]))
+
+
+def _epochs(result: Result, rows: Sequence[Summary]) -> Column:
+    """The column of epochs at the last evaluation."""
+    ends: dict[str, list[int]] = {row.label: [] for row in rows}
+    for history in result.histories:
+        ends[history.label].append(int(history.epochs[-1]) if len(history.epochs) else 0)
+    cells = [Cell.of(_from_to(ends[row.label])) for row in rows]
+    return Column("epochs", cells, rank=7, right=True)
+
+
+def _from_to(numbers: Sequence[int]) -> str:
+    """One number, or the smallest and the largest."""
+    ends = sorted({min(numbers, default=0), max(numbers, default=0)})
+    return words.EN_DASH.join(map(str, ends))
+
+
+def _anyone_has(rows: Sequence[Summary], score: str) -> bool:
+    """Whether a score was measured for any label."""
+    return any(score in row.final for row in rows)
+
+
+def _scores(rows: Sequence[Summary], score: str) -> Column:
+    """The column of one final score."""
+    head = words.metric(score).replace(" ", "\n")
+    cells = [EMPTY if _lone_divergence(row) else _spread(score, row) for row in rows]
+    return Column(head, cells, rank=2 + _ORDER.index(score), right=True)
+
+
+def _lone_divergence(row: Summary) -> bool:
+    """Whether the only run of a label diverged, which leaves no value to show."""
+    return row.n == row.diverged == 1
+
+
+def _spread(score: str, row: Summary) -> Cell:
+    """A single value, or the median with the range on a second line."""
+    spread = row.final.get(score)
+    if spread is None:
+        return EMPTY
+    middle = words.score(score, spread.median)
+    span = words.span(score, spread.min, spread.max)
+    return Cell(((middle, ""), (f"\n{span}", "dim"))) if span else Cell.of(middle)
+
+
+def _contested(rows: Sequence[Summary]) -> bool:
+    """Whether any cell has labels to choose between."""
+    return len({row.cell for row in rows}) < len(rows)
+
+
+def _wins(rows: Sequence[Summary], wins: Mapping[str, Wins]) -> Column:
+    """The column of seeds won and shared."""
+    cells = [_won(wins[row.label]) if row.label in wins else EMPTY for row in rows]
+    return Column("seeds\nwon", cells, rank=2, right=True)
+
+
+def _won(wins: Wins) -> Cell:
+    """`12 of 20`, and `1 tied` below it."""
+    tied = f"\n{wins.shared} tied" if wins.shared else ""
+    return Cell(((f"{wins.alone} of {wins.seeds}", ""), (tied, "dim")))
+
+
+def _final_values(result: Result) -> str:
+    """What the numbers are: after how many epochs, over how many seeds."""
+    epochs = {run.task.epochs for run in result.experiment.runs}
+    after = f" after {words.count(epochs.pop(), 'epoch')}" if len(epochs) == 1 else ""
+    return f"Final values{after}{_over_seeds(result)}"
+
+
+def _over_seeds(result: Result) -> str:
+    """How many seeds the numbers are taken over, and what becomes of diverged runs."""
+    seeds = max(_planned(result).values())
+    if seeds == 1:
+        return f", seed {result.experiment.runs[0].seed}"
+    diverged = any(history.diverged_at for history in result.histories)
+    worst = "; a diverged run counts as infinite loss and accuracy 0" if diverged else ""
+    return f": median and range over {words.count(seeds, 'seed')}{worst}"
+
+
+def _meaning_of_a_win(ranking: str, wins: Mapping[str, Wins]) -> str:
+    """What it takes to win a seed."""
+    tied = any(won.shared for won in wins.values())
+    rest = "; tied: it is shared with others." if tied else "."
+    return f" The lowest {words.metric(ranking)} wins a seed{rest}"
