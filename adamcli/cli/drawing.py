@@ -42,8 +42,9 @@ class Painter:
 
     def __init__(self) -> None:
         # A session of its own, so that Ctrl-C reaches only us; it ends when its input does.
+        # -P: no module of the current folder may stand in for one of ours.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "adamcli.cli.painter"],
+            [sys.executable, "-P", "-m", "adamcli.cli.painter"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -96,9 +97,10 @@ def paint(result: Result, formats: Sequence[str], have: Collection[str] = ()) ->
         missing = {f"{plan.name}.{kind}": kind for kind in formats}
         missing = {name: kind for name, kind in missing.items() if name not in have}
         try:
-            figure = plan.draw() if missing else None
-            for name, kind in missing.items():
-                painted.images[name] = figures.render(figure, kind)
+            if missing:
+                figure = plan.draw()
+                made = {name: figures.render(figure, kind) for name, kind in missing.items()}
+                painted.images |= made
         except Exception as error:  # a figure never fails a run
             painted.warnings.append(f"no figure {plan.name} ({type(error).__name__}: {error})")
     return painted

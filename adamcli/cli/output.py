@@ -14,15 +14,26 @@ from adamcli.documents import to_json
 from adamcli.text import safe, safe_lines
 
 
+class _Console(Console):
+    """Plain text in, and a broken pipe is an exception; Rich's own would end the process."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(highlight=False, emoji=False, markup=False, **options)
+
+    def on_broken_pipe(self) -> None:
+        """Let the caller decide what a reader's leaving means."""
+        raise BrokenPipeError
+
+
 def stdout() -> Console:
     """The console of results. A pipe is as wide as COLUMNS or 100."""
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 100
-    return Console(width=width, highlight=False, emoji=False, markup=False)
+    return _Console(width=width)
 
 
 def stderr() -> Console:
     """The console of everything that is not a result."""
-    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+    return _Console(stderr=True)
 
 
 def show(*renderables: RenderableType) -> None:

@@ -133,7 +133,6 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
     own = section.model_fields_set
     traced = tuple(_canonical(param) for param in whole.trace.params)
     label = " ".join([choice.base, *(tags[key] for key in order if key in tags)])
-    traced = tuple(_canonical(param) for param in whole.trace.params)
     for seed in train.seeds:
         yield Run(
             label=label,
@@ -145,7 +144,7 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
             clip_norm=section.clip_norm if "clip_norm" in own else train.clip_norm,
             task=_task(cell, seed, choice.place if train.random == "article" else 0),
             eval_every=train.eval_every,
-            traced=traced,
+            traced=traced if seed == train.seeds[0] else (),
         )
 
 

@@ -186,11 +186,13 @@ def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict
     copies = {names[data.path]: data.table.content for data in experiment.data_files}
     summaries = [asdict(summary) for summary in stats.summarize(histories)]
     flat = [_flat(summary) for summary in summaries]
+    # A cell without test data has fewer columns than the others.
+    columns = max(([*row] for row in flat), key=len)
     return {
         **copies,
         "config.yaml": experiment.to_yaml(names).encode(),
         "metrics.csv": formats.metrics_csv(histories),
-        "summary.csv": formats.to_csv([*flat[0]], ([*row.values()] for row in flat)),
+        "summary.csv": formats.to_csv(columns, ([row.get(c) for c in columns] for row in flat)),
         "summary.json": f"{to_json(summaries)}\n".encode(),
         "traces.npz": formats.traces_npz(histories),
         "params.npz": formats.params_npz(histories),

@@ -1,0 +1,454 @@
+"""The command line: what it prints where, and every exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import jsonschema
+import pytest
+from conftest import ROOT
+
+from adamcli.cli.main import run
+
+TINY = """
+name: tiny
+dataset: {name: moons, samples: 60, test_samples: 30}
+model: {hidden: [6]}
+train: {epochs: 3, batch_size: 16}
+optimizers: [{name: sgdm, lr: 0.05}, {name: adam, lr: 0.01}]
+"""
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+SHORT = ["--set", "train.epochs=2", "--seeds", "2", "--no-figures"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny.yaml").write_text(TINY)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    yield tmp_path
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run a command line in this process: exit code, stdout, stderr."""
+
+    def call(*args):
+        code = run([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def process(*args, **options):
+    """Start a command line as a process of its own."""
+    command = [sys.executable, "-m", "adamcli", *map(str, args)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)} | options.pop("env", {})
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options
+    )
+
+
+def test_run_leaves_the_documented_files_and_says_where(cli, folder):
+    code, out, err = cli("run", "tiny.yaml")
+    (directory,) = (path for path in (folder / "outputs").iterdir() if not path.is_symlink())
+    assert code == 0
+    assert re.fullmatch(r"tiny-[0-9a-f]{8}", directory.name)
+    names = {str(p.relative_to(directory)) for p in directory.rglob("*") if p.is_file()}
+    assert names - {".lock"} == {
+        *("config.yaml", "metrics.csv", "summary.csv", "summary.json", "traces.npz"),
+        *("params.npz", "manifest.json", "figures/curves.png", "figures/boundary.png"),
+        *("figures/trace-sgdm.png", "figures/trace-adam.png"),
+    }
+    assert (folder / "outputs/latest").resolve() == directory
+    assert out.startswith("tiny\n")
+    assert "sgdm" in out
+    assert "epoch 3/3" in err
+    assert f"saved outputs/{directory.name}\n" in err
+    assert "next: adamcli plot-trace" in err
+
+
+def test_run_again_trains_nothing_and_prints_the_same(cli, folder):
+    _, first, _ = cli("run", "tiny.yaml", "--no-figures")
+    before = (folder / "outputs/latest/metrics.csv").stat().st_mtime_ns
+    code, second, err = cli("run", "tiny.yaml", "--no-figures")
+    assert (code, second) == (0, first)
+    assert "all 2 runs are done already" in err
+    assert (folder / "outputs/latest/metrics.csv").stat().st_mtime_ns == before
+
+
+def test_fresh_trains_anew_with_the_same_numbers(cli, folder):
+    cli("run", "tiny.yaml", "--no-figures")
+    metrics = folder / "outputs/latest/metrics.csv"
+    before, content = metrics.stat().st_mtime_ns, metrics.read_bytes()
+    code, _, err = cli("run", "tiny.yaml", "--no-figures", "--fresh")
+    assert code == 0
+    assert "epoch 3/3" in err
+    assert metrics.stat().st_mtime_ns > before
+    assert metrics.read_bytes() == content
+
+
+def test_missing_runs_are_trained_and_finished_ones_are_not(cli, folder):
+    cli("run", "tiny.yaml", "--seeds", "2", "--no-figures")
+    path = (folder / "outputs/latest").resolve()
+    whole = (path / "metrics.csv").read_bytes()
+    from adamcli.store import RunDirectory
+
+    result = RunDirectory(path).load()
+    RunDirectory(path).save(result.experiment, result.histories[:3], 0.0)
+    assert json.loads(cli("show", "--json")[1])["status"] == "interrupted"
+    _, out, _ = cli("run", "tiny.yaml", "--seeds", "2", "--no-figures", "--json")
+    assert json.loads(out)["status"] == "finished"
+    assert (path / "metrics.csv").read_bytes() == whole
+
+
+def test_figures_that_are_missing_are_drawn_later(cli, folder):
+    cli("run", "tiny.yaml", "--no-figures")
+    assert not (folder / "outputs/latest/figures").exists()
+    _, out, _ = cli("run", "tiny.yaml", "--json")
+    assert len(json.loads(out)["figures"]) == 4
+    (folder / "outputs/latest/figures/curves.png").unlink()
+    _, out, _ = cli("run", "tiny.yaml", "--json", "--format", "svg,png")
+    assert len(json.loads(out)["figures"]) == 8
+    assert (folder / "outputs/latest/figures/curves.png").exists()
+
+
+def test_json_is_one_document_and_nothing_else(cli):
+    code, out, err = cli("run", "tiny.yaml", "--json", "--seeds", "2", "--no-figures")
+    document = json.loads(out)
+    assert (code, err) == (0, "")
+    assert [*document] == ["run", "status", "results", "figures"]
+    assert document["status"] == "finished"
+    assert [(r["label"], r["seed"]) for r in document["results"]] == [
+        ("sgdm", 0),
+        ("sgdm", 1),
+        ("adam", 0),
+        ("adam", 1),
+    ]
+    for result in document["results"]:
+        assert {"label", "optimizer", "seed", "status", "epochs", "train_loss"} <= result.keys()
+        assert {"train_accuracy", "test_loss", "test_accuracy"} <= result.keys()
+        assert result["epochs"] == 3
+
+
+def test_a_diverged_run_is_a_result(cli):
+    wild = ["run", "tiny.yaml", "--set", "sgdm.lr=1e300", "--seeds", "2", "--set", "train.epochs=9"]
+    code, out, _ = cli(*wild)
+    assert code == 0
+    assert "2 of 2 diverged" in out
+    document = json.loads(cli(*wild, "--json")[1])
+    gone = [result for result in document["results"] if result["label"] == "sgdm"]
+    assert {(r["status"], r["train_loss"]) for r in gone} == {("diverged", None)}
+    assert all(r["diverged_at"] > 0 for r in gone)
+    assert "figures/curves.png" in document["figures"][1]
+
+
+def test_quiet_prints_nothing(cli):
+    assert cli("run", "tiny.yaml", "--quiet") == (0, "", "")
+    assert cli("compare", "sgd", "adam", "--quiet", "--config", "tiny.yaml") == (0, "", "")
+
+
+def test_compare_pairs_optimizers_on_the_same_seeds(cli):
+    args = ["compare", "adam", "sgd", "--config", "tiny.yaml", "--seeds", "4"]
+    code, out, _ = cli(*args)
+    assert code == 0
+    assert "adam" in out
+    document = json.loads(cli(*args, "--json", "--no-figures")[1])
+    assert len(document["results"]) == 8
+    assert [summary["label"] for summary in document["summaries"]] == ["adam", "sgd"]
+    assert sum(w["alone"] + w["shared"] for w in document["wins"]) >= 4
+    settings = json.loads(cli("config", "show", document["run"] + "/config.yaml", "--json")[1])
+    assert [o["lr"] for o in settings["config"]["optimizers"]] == [0.01, 0.001]
+
+
+def test_compare_uses_the_standard_experiment_and_20_seeds(cli):
+    args = ["compare", "sgdm", "rmsprop", "adam", "--set", "train.epochs=1", "--no-figures"]
+    document = json.loads(cli(*args, "--json")[1])
+    assert {result["seed"] for result in document["results"]} == set(range(20))
+    settings = json.loads(cli("config", "show", document["run"] + "/config.yaml", "--json")[1])
+    assert [o["lr"] for o in settings["config"]["optimizers"]] == [0.05, 0.003, 0.005]
+
+
+def test_plot_trace_draws_what_was_recorded_and_retrains_the_rest(cli, folder):
+    cli("run", "tiny.yaml", "--seeds", "2", "--no-figures")
+    code, out, err = cli("plot-trace")
+    assert (code, err) == (0, "")
+    assert [line.rsplit("/", 1)[1] for line in out.splitlines()] == [
+        "trace-sgdm.png",
+        "trace-adam.png",
+    ]
+    code, out, err = cli(
+        "plot-trace", "--optimizer", "adam", "--param", "b1[ 2 ]", "--seed", "1", "--log"
+    )
+    assert code == 0
+    assert out.endswith("figures/trace-adam-b1-2-seed1-log.png\n")
+    assert err == "adam, seed 1: b1[2] was not recorded, training again\n"
+    assert "trace-adam-b1-2-seed1-log.png" in (folder / "outputs/latest/manifest.json").read_text()
+
+
+def test_a_retrained_trace_has_the_bits_of_a_recorded_one(cli):
+    cli("run", "tiny.yaml", "--seeds", "2", "--no-figures")
+    _, out, _ = cli("plot-trace", "--json", "--param", "W2[3,0]", "--optimizer", "adam")
+    again = json.loads(out)["traces"][0]["series"]
+    recorded_params = ["--set", 'trace.params=["W2[3,0]"]', "--no-figures"]
+    cli("run", "tiny.yaml", *recorded_params)
+    recorded = json.loads(cli("plot-trace", "--json", "--optimizer", "adam")[1])["traces"][0]
+    assert recorded["series"] == again
+    assert {"m", "m_hat", "v", "v_hat", "effective_lr", "grad", "update"} <= again.keys()
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["--optimizer", "adamm"], "no label or optimizer 'adamm'"),
+        (["--seed", "7"], "no seed 7"),
+        (["--param", "W9[0,0]"], "no array 'W9'"),
+        (["--param", "W1[9,9]"], "W1 has the entries W1[0,0] to W1[1,5]"),
+        (["--param", "x"], "not of the form W1[0,0]"),
+    ],
+)
+def test_plot_trace_names_what_there_is(cli, args, words):
+    cli("run", "tiny.yaml", "--no-figures", "--quiet")
+    code, out, err = cli("plot-trace", *args)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert "Fix: " in err
+
+
+def test_plot_redraws_every_figure(cli, folder):
+    cli("run", "tiny.yaml", "--quiet", "--no-figures")
+    code, out, _ = cli("plot", "tiny", "--format", "pdf")
+    assert code == 0
+    assert len(out.splitlines()) == 4
+    assert (folder / "outputs/latest/figures/boundary.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_show_and_runs_read_what_is_saved(cli):
+    _, table, _ = cli("run", "tiny.yaml", "--no-figures")
+    assert cli("show")[1] == cli("show", "tiny")[1] == table
+    code, out, _ = cli("runs")
+    assert code == 0
+    assert "latest" in out
+    (entry,) = json.loads(cli("runs", "--json")[1])["runs"]
+    assert (entry["status"], entry["labels"]) == ("finished", ["sgdm", "adam"])
+
+
+@pytest.mark.parametrize("what", ["optimizers", "datasets"])
+def test_every_entry_of_a_registry_is_listed_and_explained(cli, what):
+    entries = json.loads(cli(what, "--json")[1])[what]
+    listed = cli(what)[1]
+    for entry in entries:
+        assert entry["name"] in listed
+        code, page, _ = cli(what, entry["name"])
+        assert code == 0
+        assert all(setting["name"] in page for setting in entry["settings"])
+        if what == "optimizers":
+            assert all(word in page for word in ("Rule:", "Slots:", "Source:"))
+
+
+def test_config_commands(cli):
+    code, out, _ = cli("config", "check", "tiny.yaml")
+    assert (code, out) == (0, "tiny.yaml is valid: 2 runs of sgdm, adam\n")
+    code, out, _ = cli("config", "show", "tiny.yaml", "--set", "adam.lr=1e-3")
+    assert "    lr: 0.001" in out
+    assert "# --set #1" in out
+    schema = json.loads(cli("config", "schema")[1])
+    jsonschema.Draft7Validator.check_schema(schema)
+    assert json.loads((ROOT / "configs/schema.json").read_text()) == schema
+
+
+def test_config_show_prints_a_file_that_means_the_same(cli, folder):
+    directory = json.loads(cli("config", "check", "tiny.yaml", "--json")[1])["directory"]
+    (folder / "again.yaml").write_text(cli("config", "show", "tiny.yaml")[1])
+    assert json.loads(cli("config", "check", "again.yaml", "--json")[1])["directory"] == directory
+
+
+def test_doctor_names_versions_and_blas(cli):
+    facts = json.loads(cli("doctor", "--json")[1])
+    assert {"adamcli", "python", "packages", "blas", "processor", "fonts", "TERM"} <= facts.keys()
+    assert "numpy" in cli("doctor")[1]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_experiment_runs_and_matches_the_schema(cli, path):
+    from adamcli import config
+
+    code, out, _ = cli("run", path, *SHORT, "--json")
+    assert (code, json.loads(out)["status"]) == (0, "finished")
+    text = path.read_text()
+    assert text.startswith("# yaml-language-server: $schema=schema.json\n#\n# ")
+    assert re.search(r"\?\n", text), "opens with its question"
+    assert re.search(r"[Aa]bout\s+(# )?\d+\s+(# )?seconds", text), "says its running time"
+    schema = json.loads((path.parent / "schema.json").read_text())
+    jsonschema.validate(config.load(path).resolved, schema)
+
+
+def test_shipped_experiments_are_found_from_any_folder(cli):
+    code, out, _ = cli("config", "check", "configs/spiral.yaml")
+    assert code == 0
+    assert out.startswith("configs/spiral.yaml is valid")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (["rum"], 2, "No such command 'rum'"),
+        (["run"], 2, "Missing argument 'config'"),
+        (["run", "tiny.yaml", "--seeds", "0"], 2, "'--seeds'"),
+        (["run", "tiny.yaml", "--format", "gif"], 2, "no format 'gif', --format"),
+        (["run", "tny.yaml"], 2, "tiny.yaml"),
+        (["run", "tiny.yaml", "--set", "train.epoch=1"], 2, "did you mean 'epochs'?"),
+        (["run", "tiny.yaml", "--set", "train.epochs"], 2, "--set #1"),
+        (["compare", "adamm"], 2, "adamm"),
+        (["optimizers", "adma"], 2, "did you mean 'adam'?"),
+        (["datasets", "spirals"], 2, "did you mean 'spiral'?"),
+        (["show", "nothing"], 2, "no run named 'nothing'"),
+        (["plot-trace"], 2, "there is no run yet"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_mistakes_are_one_message_with_a_fix(cli, args, code, words):
+    got, out, err = cli(*args)
+    assert (got, out) == (code, "")
+    assert err.startswith("error: ")
+    assert words in err
+    assert "Fix: " in err
+    assert "Traceback" not in err
+
+
+def test_all_config_mistakes_are_printed_at_once(cli, folder):
+    (folder / "bad.yaml").write_text(
+        TINY.replace("lr: 0.05", "lr: -1, momentun: 0.9").replace("epochs: 3", "epochs: yes")
+    )
+    code, out, err = cli("run", "bad.yaml")
+    assert (code, out) == (2, "")
+    assert err.count("error: ") == 3
+    assert "bad.yaml:5:" in err
+    assert "bad.yaml:6:" in err
+    assert "did you mean 'momentum'?" in err
+    assert not (folder / "outputs").exists()
+
+
+def test_exit_4_when_the_output_cannot_be_written_before_training(cli, folder):
+    (folder / "outputs").write_text("a file")
+    code, _, err = cli("run", "tiny.yaml")
+    assert code == 4
+    assert err.startswith("error: cannot write")
+    assert "epoch" not in err
+
+
+def test_exit_5_when_another_process_owns_the_directory(cli, folder):
+    from adamcli import config, store
+
+    directory = store.directory_for(config.load(folder / "tiny.yaml"), folder / "outputs")
+    with directory.claimed():
+        code, _, err = cli("run", "tiny.yaml")
+    assert code == 5
+    assert f"in use by process {os.getpid()} on " in err
+
+
+def test_exit_6_when_saved_data_are_damaged(cli, folder):
+    cli("run", "tiny.yaml", "--no-figures", "--quiet")
+    path = folder / "outputs/latest/metrics.csv"
+    path.write_text(path.read_text().replace("1", "2", 1))
+    for args in (["show"], ["run", "tiny.yaml"], ["plot"], ["plot-trace"]):
+        code, out, err = cli(*args)
+        assert (code, out) == (6, "")
+        assert "metrics.csv. Fix: " in err
+
+
+def test_exit_1_is_for_bugs_and_shows_no_traceback_unless_asked(cli, monkeypatch):
+    def broken(*args):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("adamcli.cli.session.train_runs", broken)
+    code, _, err = cli("run", "tiny.yaml", "--no-figures")
+    assert code == 1
+    assert err.endswith(
+        "error: internal bug, ZeroDivisionError: oops. "
+        "Fix: run it again with --debug and report what it prints\n"
+    )
+    assert "Traceback" not in err
+    assert "Traceback" in cli("run", "tiny.yaml", "--no-figures", "--debug")[2]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_interrupts_save_what_is_done_and_say_how_to_go_on(folder, number, code):
+    long = ["run", "tiny.yaml", "--set", "train.epochs=20000", "--set", "train.eval_every=100"]
+    with process(*long, cwd=folder) as running:
+        assert running.stderr is not None
+        assert b"epoch" in running.stderr.readline()
+        running.send_signal(number)
+        start = time.monotonic()
+        out, err = running.communicate(timeout=20)
+    assert time.monotonic() - start < 5
+    assert (running.returncode, out) == (code, b"")
+    assert b"interrupted: saved 0 of 2 runs; run the same command to continue" in err
+    assert b"Traceback" not in err
+
+
+def test_a_reader_that_leaves_early_does_not_stop_the_training(folder):
+    command = (
+        f"{sys.executable} -m adamcli run tiny.yaml --no-figures | true; exit ${{PIPESTATUS[0]}}"
+    )
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert (folder / "outputs/latest/manifest.json").is_file()
+
+
+def test_output_of_a_pipe_has_no_control_bytes(folder):
+    with process("run", "tiny.yaml", cwd=folder, env={"FORCE_COLOR": ""}) as running:
+        out, err = running.communicate(timeout=60)
+    assert running.returncode == 0
+    assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", out + err)
+
+
+def test_every_command_has_one_sentence_and_an_example_that_parses(cli):
+    commands = re.findall(r"^  ([a-z-]+)  ", cli("--help")[1].split("Commands:")[1], re.MULTILINE)
+    assert len(commands) == 10
+    for command in commands:
+        names = [f"config {sub}" for sub in ("check", "show", "schema")]
+        for name in names if command == "config" else [command]:
+            code, text, _ = cli(*name.split(), "--help")
+            assert code == 0
+            assert f"Example: adamcli {name}" in text, name
+
+
+def test_hostile_text_is_shown_literally(cli, folder):
+    label = "[red]x[/] :fire: $\\\\foo$ [link=file:///]"
+    (folder / "hostile.yaml").write_text(
+        TINY.replace("{name: adam,", f'{{name: adam, label: "{label}",')
+    )
+    code, out, _ = cli("run", "hostile.yaml", "--no-figures")
+    assert code == 0
+    joined = "".join(out.split())
+    assert "[red]x[/]:fire:$\\foo$[link=file:///]" in joined
+    for payload in ("\x1b[31m", "\u202e", "\x9b"):
+        code, out, err = cli("run", f"no{payload}.yaml")
+        assert code == 2
+        assert payload not in out + err
+
+
+def test_shutil_copy_of_a_run_directory_can_be_shown(cli, folder):
+    cli("run", "tiny.yaml", "--no-figures", "--quiet")
+    shutil.copytree(folder / "outputs/latest", folder / "elsewhere")
+    assert cli("show", "elsewhere")[0] == 0
