@@ -120,7 +120,7 @@ def board_of(runs: Sequence[Run], news: Sequence[Any]) -> Board:
 def test_lines_are_printed_at_every_tenth():
     terminal, clock = Terminal(), Clock()
     runs = runs_of(["sgdm", "adam"])
-    with LiveView(runs, terminal.console(live=False), "lines", clock=clock) as view:
+    with LiveView(runs, terminal.console(live=False), "lines", clock=clock, work=clock) as view:
         for news in training(runs):
             clock.now += 0.1
             view.update(news)
@@ -133,7 +133,7 @@ def test_lines_are_printed_at_every_tenth():
 def test_lines_are_few_however_many_blocks_there_are():
     terminal, clock = Terminal(), Clock()
     runs = runs_of([f"label {k}" for k in range(60)], seeds=17)
-    with LiveView(runs, terminal.console(live=False), "lines", clock=clock) as view:
+    with LiveView(runs, terminal.console(live=False), "lines", clock=clock, work=clock) as view:
         for start in range(0, len(runs), 15):
             for epoch in range(1, EPOCHS + 1):
                 clock.now += 1
@@ -149,7 +149,7 @@ def test_lines_say_what_diverged_and_what_waits():
     terminal, clock = Terminal(), Clock()
     runs = runs_of(["a", "b"], seeds=2)
     runs.append(Run("c", 0, SimpleNamespace(epochs=EPOCHS)))
-    with LiveView(runs, terminal.console(live=False), "lines", clock=clock) as view:
+    with LiveView(runs, terminal.console(live=False), "lines", clock=clock, work=clock) as view:
         clock.now += 1
         view.update(progress([0, 1, 2, 3], EPOCHS, [np.nan, np.nan, np.nan, 0.5]))
     assert "  a diverged  b inf (1 of 2 diverged)  c waits  (" in terminal.getvalue()
@@ -158,7 +158,7 @@ def test_lines_say_what_diverged_and_what_waits():
 def test_a_training_that_is_over_in_a_moment_has_its_last_line_only():
     terminal = Terminal()
     runs = runs_of("a")
-    with LiveView(runs, terminal.console(live=False), "lines", clock=Clock()) as view:
+    with LiveView(runs, terminal.console(live=False), "lines", clock=Clock(), work=Clock()) as view:
         for news in training(runs):
             view.update(news)
     assert terminal.getvalue() == "epoch 20/20  a 0.0500  (0.0 s)\n"
@@ -318,7 +318,7 @@ def screen(output: str) -> tuple[list[str], int]:
 def test_the_live_table_appears_and_leaves_the_screen_clean():
     terminal, clock = Terminal(), Clock()
     runs = runs_of(["sgdm", "adam"])
-    with LiveView(runs, terminal.console(), "live", clock=clock) as view:
+    with LiveView(runs, terminal.console(), "live", clock=clock, work=clock) as view:
         for news in training(runs):
             clock.now += 1
             view.update(news)
@@ -337,7 +337,7 @@ def test_the_cursor_comes_back_however_the_training_ends(error: type[BaseExcepti
 
     def interrupted() -> None:
         runs = runs_of(["adam"])
-        with LiveView(runs, terminal.console(), "live", clock=clock) as view:
+        with LiveView(runs, terminal.console(), "live", clock=clock, work=clock) as view:
             clock.now += 1
             view.update(next(training(runs)))
             assert HIDE in terminal.getvalue()
@@ -354,7 +354,7 @@ def test_the_cursor_comes_back_however_the_training_ends(error: type[BaseExcepti
 def test_a_short_training_does_not_touch_the_terminal():
     terminal, clock = Terminal(), Clock()
     runs = runs_of(["adam"])
-    with LiveView(runs, terminal.console(), "live", clock=clock) as view:
+    with LiveView(runs, terminal.console(), "live", clock=clock, work=clock) as view:
         for news in training(runs):
             clock.now += 0.01
             view.update(news)
@@ -372,7 +372,7 @@ def test_tables_take_at_most_a_fiftieth_of_the_time(cost: float, monkeypatch):
         shown.append(clock.now)
         clock.now += cost
 
-    view = LiveView(runs, Terminal().console(), "live", clock=clock)
+    view = LiveView(runs, Terminal().console(), "live", clock=clock, work=clock)
     monkeypatch.setattr("rich.live.Live.update", draw)
     for news in training(runs, 6000):
         clock.now += 0.01
@@ -391,7 +391,7 @@ def test_output_that_cannot_be_written_does_not_stop_the_training():
     for mode in ("live", "lines"):
         clock = Clock()
         runs = runs_of(["adam"])
-        with LiveView(runs, Gone().console(), mode, clock=clock) as view:
+        with LiveView(runs, Gone().console(), mode, clock=clock, work=clock) as view:
             for news in training(runs):
                 clock.now += 1
                 view.update(news)
@@ -401,7 +401,7 @@ def test_output_that_cannot_be_written_does_not_stop_the_training():
 def test_hostile_labels_reach_the_terminal_as_text():
     terminal, clock = Terminal(), Clock()
     runs = runs_of(["[red]x[/]", "\x1b]0;title\x07", ":fire:", "\x9b31m"])
-    with LiveView(runs, terminal.console(120), "live", clock=clock) as view:
+    with LiveView(runs, terminal.console(120), "live", clock=clock, work=clock) as view:
         clock.now += 1
         view.update(next(training(runs)))
     for text in ("[red]x[/]", "\\x1b]0;title\\x07", ":fire:", "\\x9b31m"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from time import perf_counter
+from time import perf_counter, thread_time
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Protocol, Self
 
@@ -43,6 +43,7 @@ class LiveView:
         console: where to show it, usually stderr.
         mode: `live`, a table for a terminal; `lines`, at most ten plain lines; `quiet`.
         clock: seconds from any start.
+        work: seconds of this thread's own work; waiting while others train costs nothing.
     """
 
     def __init__(
@@ -52,8 +53,9 @@ class LiveView:
         mode: Mode = "live",
         *,
         clock: Clock = perf_counter,
+        work: Clock = thread_time,
     ) -> None:
-        self._view: _View = _VIEWS[mode](runs, console, clock)
+        self._view: _View = _VIEWS[mode](runs, console, clock, work)
 
     def __enter__(self) -> Self:
         return self
@@ -112,15 +114,18 @@ class _Budget:
         cost: seconds that the first showing is expected to take.
         interval: seconds between two showings, at least.
         clock: seconds from any start.
+        work: seconds of work, in which costs are measured.
     """
 
-    def __init__(self, cost: float, interval: float, clock: Clock) -> None:
+    def __init__(self, cost: float, interval: float, clock: Clock, work: Clock) -> None:
         self._clock = clock
+        self._work = work
         self._interval = interval
         self._start = clock()
         self._spent = 0.0
         self._due = self._start
-        self._plan(cost)
+        self._expected = cost
+        self._plan()
 
     @property
     def elapsed(self) -> float:
@@ -134,26 +139,28 @@ class _Budget:
 
     @contextlib.contextmanager
     def spending(self) -> Iterator[None]:
-        """Put what happens inside on the account, and expect it to cost the same again."""
-        began = self._clock()
+        """Put what happens inside on the account; the next is expected to cost the least yet."""
+        began = self._work()
         yield
-        cost = self._clock() - began
+        cost = self._work() - began
         self._spent += cost
-        self._plan(cost)
+        # The very first is dear (imports, cold caches) and says nothing about the next.
+        self._expected = min(cost, self._expected)
+        self._plan()
 
-    def _plan(self, cost: float) -> None:
-        """Set the time from which a showing of this cost is within the share."""
-        affordable = self._start + (self._spent + cost) / _SHARE
+    def _plan(self) -> None:
+        """Set the time from which another showing is within the share."""
+        affordable = self._start + (self._spent + self._expected) / _SHARE
         self._due = max(self._clock() + self._interval, affordable)
 
 
 class _Lines:
     """Prints a line at every tenth of the training, fewer if it is over in a moment."""
 
-    def __init__(self, runs: Sequence[Run], console: Console, clock: Clock) -> None:
+    def __init__(self, runs: Sequence[Run], console: Console, clock: Clock, work: Clock) -> None:
         self._board = Board(runs)
         self._console = console
-        self._budget = _Budget(_LINE_COST, 0.0, clock)
+        self._budget = _Budget(_LINE_COST, 0.0, clock, work)
         self._printed = 0
 
     def update(self, progress: Progress) -> None:
@@ -174,10 +181,10 @@ class _Lines:
 class _Table:
     """Renews a table, as often as its share of the time allows."""
 
-    def __init__(self, runs: Sequence[Run], console: Console, clock: Clock) -> None:
+    def __init__(self, runs: Sequence[Run], console: Console, clock: Clock, work: Clock) -> None:
         self._board = Board(runs)
         self._colours = label_colours(runs)
-        self._budget = _Budget(_TABLE_COST, _INTERVAL, clock)
+        self._budget = _Budget(_TABLE_COST, _INTERVAL, clock, work)
         self._live = Live(
             console=console,
             auto_refresh=False,
@@ -207,7 +214,7 @@ class _Table:
         self._live.update(table, refresh=True)
 
 
-_VIEWS: dict[str, Callable[[Sequence[Run], Console, Clock], _View]] = {
+_VIEWS: dict[str, Callable[[Sequence[Run], Console, Clock, Clock], _View]] = {
     "live": _Table,
     "lines": _Lines,
     "quiet": _Nothing,

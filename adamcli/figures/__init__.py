@@ -1,0 +1,38 @@
+"""Figures of a finished run, drawn from saved data: the only user of Matplotlib.
+
+A family is a file with a function that plans its figures from a `Subject`; a row in
+`FAMILIES` adds one.
+"""
+
+from __future__ import annotations
+
+import adamcli.figures.guard  # noqa: F401
+
+# isort: split
+from collections.abc import Callable
+
+from adamcli.figures import boundary, curves, trace
+from adamcli.figures.glyphs import fonts
+from adamcli.figures.style import FORMATS, render
+from adamcli.figures.subject import Plan, Plans, Result, Subject, Trained
+from adamcli.figures.trace import draw_trace
+
+FAMILIES: dict[str, Callable[[Subject], Plans]] = {
+    "curves": curves.plans,
+    "boundary": boundary.plans,
+    "trace": trace.plans,
+}
+
+__all__ = ["FAMILIES", "FORMATS", "Plan", "Trained", "draw_trace", "fonts", "plan", "render"]
+
+
+def plan(result: Result) -> Plans:
+    """All figures of a result, not yet drawn, and a line on each thing that is left out."""
+    subject = Subject.of(result)
+    plans: list[Plan] = []
+    notes: list[str] = []
+    for family in FAMILIES.values():
+        figures, left_out = family(subject)
+        plans += figures
+        notes += left_out
+    return plans, notes

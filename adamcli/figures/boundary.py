@@ -1,0 +1,251 @@
+"""What each network has learnt: a map of its predictions over the plane of the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from adamcli.figures.fields import Extent, Field, extent_of, field, split_of
+from adamcli.figures.glyphs import inscribe
+from adamcli.figures.scales import set_linear_ticks
+from adamcli.figures.style import FAINT, INK, WIDTH, Page, look
+from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
+from adamcli.history import RunHistory, Status
+from adamcli.layout import Array
+from adamcli.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
+from adamcli.problems import Split
+
+MAX_MAPS = 12
+_MAX_ACROSS = 4
+
+# From class 0 to class 1. Both ends are equally dark, so that neither looks more certain;
+# in grey the points tell the sides apart, dark ones on class 0 and white ones on class 1.
+_CHANCES = LinearSegmentedColormap.from_list(
+    "chances", ["#4a90c6", "#a3c6e2", "#f7f7f7", "#f1c09b", "#e0803c"]
+)
+_CLASS_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, GREY, "#F0E442")
+_CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">", "p", "h")
+
+# More points than this hide the map; which ones are drawn is always the same.
+MAX_POINTS = 500
+
+# Inches.
+_LEFT, _RIGHT, _TOP, _GAP, _TITLE, _KEY = 0.42, 0.12, 0.58, 0.2, 0.42, 0.84
+_WIDEST, _CHARACTER = 3.87, 0.074
+
+
+def plans(subject: Subject) -> Plans:
+    """One figure with a map for the first seed of each label."""
+    firsts = [group[0] for group in by_label(subject.trained).values()]
+    planar = [one for one in firsts if one.run.task.dataset.features == 2]
+    if not planar:
+        return [], ["boundary: left out, the inputs are not two-dimensional"] if firsts else []
+    notes = []
+    if len(planar) > MAX_MAPS:
+        notes = [f"boundary: the first {MAX_MAPS} of {len(planar)} maps, the others are left out"]
+    return [Plan("boundary", partial(_draw, subject, planar[:MAX_MAPS]))], notes
+
+
+def accuracy(histories: Sequence[RunHistory]) -> str:
+    """The final accuracy of the first run, with the median where there are several.
+
+    That on the test set, or on the training set if there is no other. A diverged run's
+    accuracy counts as zero.
+    """
+    first = histories[0]
+    if first.status is Status.DIVERGED:
+        return f"diverged at step {first.diverged_at}"
+    metric = "test_accuracy" if "test_accuracy" in first.metrics else "train_accuracy"
+    own = percent(first.final(metric))
+    if len(histories) == 1:
+        return f"{'test' if metric == 'test_accuracy' else 'training'} accuracy {own}"
+    finals = np.nan_to_num([history.final(metric) for history in histories])
+    return f"{own}, median {percent(float(np.median(finals)))}"
+
+
+def percent(share: float) -> str:
+    """A share such as 0.9985 as `99.85%`, as in the tables."""
+    return f"{100 * share:.2f}%"
+
+
+@dataclass(frozen=True)
+class _Grid:
+    """Where the maps stand on the page, in inches."""
+
+    count: int
+    across: int
+
+    @property
+    def side(self) -> float:
+        """The width and height of a map."""
+        room = WIDTH - _LEFT - _RIGHT - (self.across - 1) * _GAP
+        return min(room / self.across, _WIDEST)
+
+    @property
+    def bottom(self) -> float:
+        """Where the last row ends."""
+        rows = -(-self.count // self.across)
+        return _TOP + rows * (self.side + _TITLE)
+
+    def place(self, index: int) -> tuple[float, float, float, float]:
+        """Left, top, width and height of a map."""
+        row, column = divmod(index, self.across)
+        left = _LEFT + column * (self.side + _GAP)
+        return left, _TOP + _TITLE + row * (self.side + _TITLE), self.side, self.side
+
+
+@look()
+def _draw(subject: Subject, firsts: Sequence[Trained]) -> Figure:
+    """A map for each run on one extent, and below them what colours and shapes mean."""
+    grid = _Grid(len(firsts), _across(firsts))
+    groups = by_label(subject.trained)
+    title = f"{subject.name}: what the networks learnt"
+    page = Page(grid.bottom + _KEY, title, _subtitle(firsts, len(groups[firsts[0].run.label])))
+    splits = [split_of(one.run.task) for one in firsts]
+    extent = extent_of(splits)
+    classes = max(one.run.task.dataset.classes for one in firsts)
+    for index, (one, split) in enumerate(zip(firsts, splits, strict=True)):
+        axes = _map_axes(page, grid, index, extent)
+        if one.history.status is Status.DIVERGED:
+            axes.set_facecolor("#ededed")
+        else:
+            _draw_field(axes, field(one.run.task, one.history, extent), classes)
+        _draw_points(axes, split, classes)
+        reached = accuracy([seed.history for seed in groups[one.run.label]])
+        _write_title(axes, one.run.label, reached, grid.side)
+    _add_key(page, grid, classes)
+    return page.figure
+
+
+def _across(firsts: Sequence[Trained]) -> int:
+    """How many maps stand side by side: in a sweep the labels of one cell, if they fit."""
+    cells = len({one.run.cell for one in firsts})
+    per_cell = -(-len(firsts) // cells)
+    if cells > 1 and per_cell <= _MAX_ACROSS:
+        return per_cell
+    rows = -(-len(firsts) // _MAX_ACROSS)
+    return -(-len(firsts) // rows)
+
+
+def _subtitle(firsts: Sequence[Trained], seeds: int) -> str:
+    """Whose predictions these are, what the numbers mean, and which points are drawn."""
+    run, history = firsts[0]
+    split = "test" if "test_accuracy" in history.metrics else "training"
+    numbers = f", {split} accuracy and its median over {seeds} seeds" if seeds > 1 else ""
+    n = run.task.dataset.train_size
+    points = f"{MAX_POINTS} of the {n}" if n > MAX_POINTS else f"the {n}"
+    return f"seed {run.seed}{numbers}; points: {points} it was trained on"
+
+
+def _map_axes(page: Page, grid: _Grid, index: int, extent: Extent) -> Axes:
+    """An empty map; only the outer ones have numbers on their axes."""
+    axes = page.panel(*grid.place(index))
+    axes.set_xlim(extent.left, extent.right)
+    axes.set_ylim(extent.bottom, extent.top)
+    axes.grid(False)
+    set_linear_ticks(axes.xaxis, count=4)
+    set_linear_ticks(axes.yaxis, count=4)
+    axes.tick_params(
+        labelleft=index % grid.across == 0, labelbottom=index + grid.across >= grid.count
+    )
+    return axes
+
+
+def _write_title(axes: Axes, label: str, reached: str, side: float) -> None:
+    """The label and below it the accuracy, above a map."""
+    for words, points, colour, size in ((label, 17, INK, 9.5), (reached, 5, FAINT, 8.5)):
+        artist = axes.annotate(
+            "", (0, 1), (0, points), xycoords="axes fraction", textcoords="offset points"
+        )
+        artist.set(color=colour, size=size)
+        inscribe(artist, words, limit=int(side / _CHARACTER))
+
+
+def _draw_field(axes: Axes, predictions: Field, classes: int) -> None:
+    """The probability of class 1, or the winning class where there are more than two."""
+    chances = predictions.chances
+    axes.imshow(
+        _CHANCES(chances[..., 1]) if classes == 2 else _tints(chances),
+        extent=predictions.extent,
+        origin="lower",
+        aspect="auto",
+        interpolation="bilinear",
+        interpolation_stage="rgba",
+    )
+    for margin in predictions.margins():
+        if margin.min() < 0 < margin.max():
+            lines: dict[str, Any] = {"levels": [0.0], "colors": INK, "linewidths": 1.0}
+            axes.contour(*predictions.coordinates, margin, **lines)
+
+
+def _tints(chances: Array) -> Array:
+    """The winning class's colour at each point, paler where it is less certain, (..., 3)."""
+    colours = np.array([to_rgb(_class_colour(k)) for k in range(chances.shape[-1])])
+    strength = 0.15 + 0.4 * chances.max(axis=-1, keepdims=True)
+    tints: Array = 1 - strength * (1 - colours[chances.argmax(axis=-1)])
+    return tints
+
+
+def _class_colour(k: int) -> str:
+    """The colour of a class where there are more than two."""
+    return _CLASS_COLOURS[k % len(_CLASS_COLOURS)]
+
+
+def _point_look(k: int, classes: int) -> dict[str, Any]:
+    """How the points of a class look: of two, one is dark and one light."""
+    if classes == 2:
+        face, edge = (("#0b3c5d", "white"), ("white", "#7a3300"))[k]
+        return {"marker": "os"[k], "markerfacecolor": face, "markeredgecolor": edge}
+    marker = _CLASS_MARKERS[k % len(_CLASS_MARKERS)]
+    return {"marker": marker, "markerfacecolor": _class_colour(k), "markeredgecolor": INK}
+
+
+def _draw_points(axes: Axes, split: Split, classes: int) -> None:
+    """The training points by class, or a fixed random choice of very many."""
+    x, y = split.train_x, split.train_y
+    if len(x) > MAX_POINTS:
+        chosen = np.random.default_rng(0).choice(len(x), MAX_POINTS, replace=False)
+        x, y = x[chosen], y[chosen]
+    for k in range(classes):
+        points = _point_look(k, classes) | {"markersize": 2.3, "markeredgewidth": 0.35}
+        axes.plot(*x[y == k].T, linestyle="none", **points)
+
+
+def _add_key(page: Page, grid: _Grid, classes: int) -> None:
+    """The points' classes, and for two classes the scale of the colours."""
+    handles = [
+        Line2D([], [], linestyle="none", markersize=5, **_point_look(k, classes))
+        for k in range(classes)
+    ]
+    strip = page.panel(_LEFT, grid.bottom + 0.3, WIDTH - _LEFT - _RIGHT, 0.45)
+    strip.set_axis_off()
+    strip.legend(
+        handles,
+        [f"class {k}" for k in range(classes)],
+        loc="center left",
+        ncols=min(classes, 10),
+        borderaxespad=0,
+        handlelength=1,
+        handletextpad=0.4,
+        columnspacing=1.0,
+    )
+    if classes == 2:
+        _add_colour_scale(page, grid.bottom + 0.44)
+
+
+def _add_colour_scale(page: Page, top: float) -> None:
+    """A bar from certainly class 0 to certainly class 1."""
+    axes = page.panel(_LEFT + 2.1, top, 2.4, 0.11)
+    axes.imshow(_CHANCES(np.linspace(0, 1, 256))[None], extent=(0, 1, 0, 1), aspect="auto")
+    axes.grid(False)
+    axes.set_yticks([])
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    axes.set_title("probability of class 1", fontsize=8.5, pad=3)

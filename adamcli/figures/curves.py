@@ -1,0 +1,319 @@
+"""The course of training: loss, accuracy, gradient norm and mean update by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from adamcli.figures.glyphs import columns, drawable, inscribe
+from adamcli.figures.scales import (
+    HUGE,
+    hide_x,
+    inner_limits,
+    limits,
+    set_linear_ticks,
+    set_scale,
+    shown,
+)
+from adamcli.figures.style import WIDTH, Page, look
+from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
+from adamcli.history import RunHistory, Status
+from adamcli.layout import Array
+from adamcli.palette import DASHED, SOLID, Dash, Style
+from adamcli.text import slug
+
+
+class Panel(NamedTuple):
+    """One of the four panels: its metrics (the second one dashed) and its scale."""
+
+    title: str
+    metrics: tuple[str, ...]
+    log: bool
+
+
+PANELS = (
+    Panel("training loss", ("train_loss",), log=True),
+    Panel("accuracy", ("train_accuracy", "test_accuracy"), log=False),
+    Panel("gradient norm, last batch of the epoch", ("grad_norm",), log=True),
+    Panel("mean update |Δθ|, last step of the epoch", ("update_size",), log=True),
+)
+
+MAX_CELLS = 12
+
+# More single seeds than this only add ink.
+_FAINT_SEEDS = 10
+_MARKERS = 5
+
+# In the one panel with two lines per label the dash tells these apart, not the labels.
+_SPLIT_DASHES = {"train_accuracy": SOLID, "test_accuracy": DASHED}
+
+_BEYOND = 1e300
+
+_LEFT, _GAP, _PANEL = 0.58, 0.62, (3.56, 1.95)
+_TOP, _ROW = 0.86, 2.33
+_LEGEND_ROW = 0.2
+
+# Inches: a line's sample with the gaps around it, and a character of middling width.
+_SAMPLE, _CHARACTER = 0.7, 0.076
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric of one label over its n seeds.
+
+    Attributes:
+        epochs: (E,).
+        seeds: (n, E), infinitely bad or NaN from a seed's divergence on.
+        median, low, high: (E,), the middle one and the quartiles of the seeds.
+    """
+
+    epochs: Array
+    seeds: Array
+    median: Array
+    low: Array
+    high: Array
+
+
+def curve(histories: Sequence[RunHistory], metric: str) -> Curve:
+    """The quartiles of a metric over seeds.
+
+    A diverged seed has the worst loss and accuracy of all. It has no gradient norm and no
+    update; there the quartiles are those of the seeds left, while these are half or more.
+    """
+    epochs = max((history.epochs for history in histories), key=len)
+    seeds = np.full((len(histories), len(epochs)), _after_divergence(metric))
+    for row, history in zip(seeds, histories, strict=True):
+        row[: len(history.epochs)] = history.metrics[metric]
+    return Curve(epochs, seeds, *_quartiles(seeds))
+
+
+def _after_divergence(metric: str) -> float:
+    """What stands for the values that a diverged run does not have."""
+    if metric.endswith("loss"):
+        return np.inf
+    return -np.inf if metric.endswith("accuracy") else np.nan
+
+
+def _quartiles(seeds: Array) -> Array:
+    """Median, lower and upper quartile (3, E) of seeds (n, E), NaN where half are missing."""
+    # Between a number and an infinite one they are too large to be drawn, but not NaN.
+    bounded = np.clip(seeds, -_BEYOND, _BEYOND)
+    parts = (0.5, 0.25, 0.75)
+    missing = np.isnan(bounded)
+    enough = 2 * missing.sum(axis=0) <= len(seeds)
+    quantile = np.nanquantile if missing.any() else np.quantile
+    quartiles = np.full((3, seeds.shape[1]), np.nan)
+    quartiles[:, enough] = quantile(bounded[:, enough], parts, axis=0)
+    return quartiles
+
+
+def plans(subject: Subject) -> Plans:
+    """A figure of each cell."""
+    cells = list(subject.cells().items())
+    notes = []
+    if len(cells) > MAX_CELLS:
+        notes = [f"curves: the first {MAX_CELLS} of {len(cells)} cells, the others are left out"]
+    return [
+        Plan(f"curves-{slug(cell)}" if cell else "curves", partial(_draw, subject, cell, trained))
+        for cell, trained in cells[:MAX_CELLS]
+    ], notes
+
+
+@look()
+def _draw(subject: Subject, cell: str, trained: Sequence[Trained]) -> Figure:
+    """Four panels and a legend below them."""
+    groups = by_label(trained)
+    entries = {label: _entry(group) for label, group in groups.items()}
+    across = _legend_columns(list(entries.values()))
+    rows = -(-len(entries) // across)
+    page = Page(
+        _TOP + 2 * _ROW + 0.2 + rows * _LEGEND_ROW,
+        f"{subject.name}, {cell}" if cell else subject.name,
+        _subtitle(groups),
+    )
+    for place, panel in enumerate(PANELS):
+        axes = page.panel(_LEFT + place % 2 * (_PANEL[0] + _GAP), _TOP + place // 2 * _ROW, *_PANEL)
+        _fill_panel(axes, panel, groups, subject.styles)
+        if place < 2:
+            hide_x(axes)
+        else:
+            axes.set_xlabel("epoch")
+    _add_legend(page, entries, subject.styles, across)
+    return page.figure
+
+
+def _subtitle(groups: dict[str, list[Trained]]) -> str:
+    """How many seeds there are and what the lines say of them."""
+    seeds = max(len(group) for group in groups.values())
+    if seeds == 1:
+        return f"one run per line, seed {next(iter(groups.values()))[0].run.seed}"
+    faint = "faint: single seeds" if seeds <= _FAINT_SEEDS else f"faint: {_FAINT_SEEDS} of them"
+    return f"median of {seeds} seeds; band: their middle half; {faint}"
+
+
+def _fill_panel(
+    axes: Axes, panel: Panel, groups: dict[str, list[Trained]], styles: dict[str, Style]
+) -> None:
+    """Every label's lines for the metrics of a panel."""
+    histories = [one.history for group in groups.values() for one in group]
+    metrics = [name for name in panel.metrics if all(name in h.metrics for h in histories)]
+    set_scale(axes, limits(_deciding(histories, metrics), panel.log), panel.log)
+    for place, (label, group) in enumerate(groups.items()):
+        for metric in metrics:
+            line = curve([one.history for one in group], metric)
+            dash = styles[label].dash if len(metrics) == 1 else _SPLIT_DASHES[metric]
+            pen = _Pen(styles[label], dash, place / len(groups), metric == metrics[-1])
+            _draw_curve(axes, line, pen, panel.log)
+            _mark_divergence(axes, group, metric, styles[label].colour)
+    axes.set_title(_title(panel, metrics))
+    set_linear_ticks(axes.xaxis, count=6, whole=True)
+    axes.set_xlim(0, max([*(h.epochs[-1] for h in histories if len(h.epochs)), 1]) * 1.015)
+
+
+class _Pen(NamedTuple):
+    """How a curve is drawn.
+
+    Attributes:
+        shift: 0 to 1, keeps the markers of different lines apart.
+        spread: whether the seeds and their band are drawn.
+    """
+
+    style: Style
+    dash: Dash
+    shift: float
+    spread: bool
+
+
+def _deciding(histories: Sequence[RunHistory], metrics: Sequence[str]) -> list[Array]:
+    """The values that decide a panel's limits: those of finished runs, if there are any."""
+    finished = [history for history in histories if history.status is Status.FINISHED]
+    return [history.metrics[name] for history in finished or histories for name in metrics]
+
+
+def _title(panel: Panel, metrics: Sequence[str]) -> str:
+    """The panel's title, with what the dashes mean where they mean something."""
+    if len(panel.metrics) == 1:
+        return panel.title
+    if len(metrics) == 2:
+        return f"{panel.title} (solid: training, dashed: test)"
+    return f"training {panel.title}"
+
+
+def _draw_curve(axes: Axes, line: Curve, pen: _Pen, log: bool) -> None:
+    """The median with markers, and for several seeds the band and faint single seeds."""
+    if not len(line.epochs):
+        return
+    if pen.spread and len(line.seeds) > 1:
+        _draw_seeds(axes, line, pen.style.colour, log)
+    every = max(1, len(line.epochs) // _MARKERS)
+    axes.plot(
+        line.epochs,
+        shown(line.median, log),
+        color=pen.style.colour,
+        dashes=pen.dash or (None, None),
+        marker=pen.style.marker,
+        markevery=(int(pen.shift * every), every),
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+        zorder=3,
+    )
+
+
+def _draw_seeds(axes: Axes, line: Curve, colour: str, log: bool) -> None:
+    """The middle half of the seeds as a band, and some of the seeds as thin lines."""
+    low, high = (np.clip(edge, 1 / HUGE if log else -HUGE, HUGE) for edge in (line.low, line.high))
+    axes.fill_between(line.epochs, low, high, color=colour, alpha=0.2, linewidth=0)
+    seeds = [shown(seed, log) for seed in line.seeds[:_FAINT_SEEDS]]
+    lines = [np.column_stack([line.epochs, seed]) for seed in seeds]
+    faint = LineCollection(lines, colors=colour, linewidths=0.5, alpha=0.3)
+    axes.add_collection(faint, autolim=False)
+
+
+def _mark_divergence(axes: Axes, group: Sequence[Trained], metric: str, colour: str) -> None:
+    """A cross where each diverged run ends, at the panel's edge when that is outside."""
+    diverged = [one for one in group if one.history.diverged_at is not None]
+    if not diverged:
+        return
+    low, high = inner_limits(axes)
+    ends = [_end(one, metric) for one in diverged]
+    axes.plot(
+        [epoch for epoch, _ in ends],
+        np.clip([value for _, value in ends], low, high),
+        linestyle="none",
+        marker="x",
+        markersize=6,
+        markeredgewidth=1.6,
+        color=colour,
+        clip_on=False,
+        zorder=5,
+    )
+
+
+def _end(one: Trained, metric: str) -> tuple[float, float]:
+    """The last epoch and value of a diverged run, infinitely bad if it was never evaluated."""
+    epochs, values = one.history.epochs, one.history.metrics[metric]
+    if len(epochs):
+        return float(epochs[-1]), float(values[-1])
+    assert one.history.diverged_at is not None
+    worst = 0.0 if metric.endswith("accuracy") else HUGE
+    return one.history.diverged_at / one.run.task.steps_per_epoch, worst
+
+
+def _entry(group: Sequence[Trained]) -> str:
+    """A label as the legend has it, with how many of its runs diverged."""
+    steps = [one.history.diverged_at for one in group if one.history.diverged_at is not None]
+    setting = group[0].setting
+    if not steps:
+        return setting
+    if len(group) == 1:
+        return f"{setting} (diverged at step {steps[0]})"
+    return f"{setting} ({len(steps)} of {len(group)} diverged)"
+
+
+def _legend_columns(entries: Sequence[str]) -> int:
+    """How many entries fit beside each other, filled column by column."""
+    widths = [_SAMPLE + _CHARACTER * columns(drawable(entry)[0]) for entry in entries]
+    for across in range(len(entries), 1, -1):
+        if sum(part.max() for part in np.array_split(widths, across)) < WIDTH - _LEFT:
+            return across
+    return 1
+
+
+def _add_legend(page: Page, entries: dict[str, str], styles: dict[str, Style], across: int) -> None:
+    """All labels below the panels, where they cover nothing."""
+    handles = [_handle(styles[label]) for label in entries]
+    # A legend drops entries that begin with an underscore, so their text is set afterwards.
+    legend = page.figure.legend(
+        handles,
+        ["label"] * len(handles),
+        loc="lower left",
+        bbox_to_anchor=(_LEFT / WIDTH - 0.005, 0),
+        ncols=across,
+        handlelength=3.4,
+        columnspacing=1.8,
+        labelspacing=0.45,
+        borderaxespad=0.25,
+    )
+    for artist, entry in zip(legend.get_texts(), entries.values(), strict=True):
+        inscribe(artist, entry)
+
+
+def _handle(style: Style) -> Line2D:
+    """A sample of a label's line."""
+    return Line2D(
+        [],
+        [],
+        color=style.colour,
+        dashes=style.dash or (None, None),
+        marker=style.marker,
+        markeredgecolor="white",
+        markeredgewidth=0.5,
+    )
