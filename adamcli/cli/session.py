@@ -9,7 +9,8 @@ from pathlib import Path
 
 from adamcli import store
 from adamcli.cli import output
-from adamcli.cli.drawing import Painter, paint, painter
+from adamcli.cli.drawing import paint
+from adamcli.cli.painter import Painter
 from adamcli.config import Experiment, Run
 from adamcli.errors import Interrupted
 from adamcli.history import RunHistory
@@ -36,7 +37,7 @@ class Request:
         return self.quiet or self.json
 
 
-def carry_out(experiment: Experiment, request: Request) -> Result:
+def carry_out(experiment: Experiment, request: Request, ready: Painter | None) -> Result:
     """Train what is missing, save it, draw the figures that are missing.
 
     Interrupted, it saves the runs that are done and lets the interrupt go on.
@@ -46,14 +47,13 @@ def carry_out(experiment: Experiment, request: Request) -> Result:
         known = () if request.fresh or not directory.saved else directory.load().histories
         done = {history.key for history in known}
         missing = [run for run in experiment.runs if (run.label, run.seed) not in done]
-        with painter(wanted=request.figures and bool(missing)) as ready:
-            if missing:
-                result = _train(experiment, missing, known, directory, request)
-            else:
-                result = directory.load()
-                _say(request, f"all {len(known)} runs are done already; --fresh trains them anew")
-            if request.figures:
-                result = _draw(directory, result, ready, request)
+        if missing:
+            result = _train(experiment, missing, known, directory, request)
+        else:
+            result = directory.load()
+            _say(request, f"all {len(known)} runs are done already; --fresh trains them anew")
+        if request.figures:
+            result = _draw(directory, result, ready, request)
         store.name_latest(request.out, directory)
     return result
 
@@ -61,12 +61,10 @@ def carry_out(experiment: Experiment, request: Request) -> Result:
 def _draw(
     directory: RunDirectory, result: Result, ready: Painter | None, request: Request
 ) -> Result:
-    """Draw what is missing, in the second process if there is one."""
+    """Draw what is missing, in the second process or, if that is not to be had, in this one."""
     have = {path.name for path in result.figures if path.is_file()}
-    if ready is not None:
-        painted = ready.paint(directory.path, request.formats, have)
-    else:
-        painted = paint(result, request.formats, have)
+    painted = ready.paint(directory.path, request.formats, have) if ready else None
+    painted = painted or paint(result, request.formats, have)
     return painted.keep(directory, result, quiet=request.silent)
 
 

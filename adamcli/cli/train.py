@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adamcli.cli import options, output
+from adamcli.cli.painter import painter
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,13 +38,15 @@ def run(
 
     Example: adamcli run configs/spiral.yaml --set train.epochs=20 --seeds 5
     """
-    from adamcli import config as configs
-    from adamcli.cli.session import Request, carry_out
-    from adamcli.tables import summary_table
+    kinds = options.parse_formats(formats)
+    with painter(wanted=not no_figures) as ready:
+        from adamcli import config as configs
+        from adamcli.cli.session import Request, carry_out
+        from adamcli.tables import summary_table
 
-    experiment = configs.load(configs.find(config), all_overrides(overrides, seeds))
-    request = Request(out, jobs, options.parse_formats(formats), json, quiet, fresh, not no_figures)
-    result = carry_out(experiment, request)
+        experiment = configs.load(configs.find(config), all_overrides(overrides, seeds))
+        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        result = carry_out(experiment, request, ready)
     _present(result, request, summary_table, run_document(result))
 
 
@@ -68,16 +71,18 @@ def compare(
 
     Example: adamcli compare sgdm rmsprop adam --seeds 10
     """
-    from adamcli import config as configs
-    from adamcli.cli.session import Request, carry_out
-    from adamcli.tables import comparison_table
-
+    kinds = options.parse_formats(formats)
     if seeds is None and config is None and not _sets_seeds(overrides):
         seeds = COMPARE_SEEDS
-    path = configs.find(config or STANDARD)
-    experiment = configs.load(path, all_overrides(overrides, seeds), optimizers=names)
-    request = Request(out, jobs, options.parse_formats(formats), json, quiet, fresh, not no_figures)
-    result = carry_out(experiment, request)
+    with painter(wanted=not no_figures) as ready:
+        from adamcli import config as configs
+        from adamcli.cli.session import Request, carry_out
+        from adamcli.tables import comparison_table
+
+        path = configs.find(config or STANDARD)
+        experiment = configs.load(path, all_overrides(overrides, seeds), optimizers=names)
+        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        result = carry_out(experiment, request, ready)
     _present(result, request, comparison_table, compare_document(result))
 
 
