@@ -63,6 +63,12 @@ class DataError(AdamcliError):
     exit_code = 2
 
 
+class WorkerError(AdamcliError):
+    """A process that trained runs is gone; runs are missing."""
+
+    exit_code = 3
+
+
 class StorageError(AdamcliError):
     """The output directory cannot be written or read."""
 

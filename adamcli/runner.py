@@ -1,31 +1,42 @@
-"""Which runs train together, and where: blocks of rows over the cores of this machine."""
+"""Which runs train together, and where: blocks of rows, in this process or in workers."""
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
-import queue
-import threading
+import signal
+import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import cast
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from adamcli.config import Run
+from adamcli.errors import WorkerError
 from adamcli.history import RunHistory, StackHistory
 from adamcli.layout import Layout
 from adamcli.problems import NetworkStack, layout_of, row_bytes, stack_key
 from adamcli.training import Snapshot, Trainee, kind, train
 
-# Around 16 rows keep a stack's working set in the second-level cache and make the cost of
-# NumPy calls per row small; more rows gain nothing (tests/benchmarks/engine.py).
-_BLOCK_ROWS = 16
+# From 16 rows on the cost of a NumPy call is small beside its work, and more rows gain
+# little (tests/benchmarks/engine.py).
+_BLOCK_ROWS = 32
 _BLOCK_BYTES = 512 * 2**20
 
-# Threads pay once a block spends its time inside NumPy and the work is worth dividing.
-_FLOPS_PER_SECOND = 5e9
+# Worker processes take about 0.4 s to start. Threads start at once, but two of them gave
+# only 1.4 times the speed of one where two processes gave 1.8: a stack's NumPy calls are too
+# short for the interpreter lock.
 _SERIAL_SECONDS = 1.0
+
+# For the estimate of the work: what small stacks reached, and the calls of a step.
+_FLOPS_PER_SECOND = 15e9
+_SECONDS_PER_STEP = 3e-6
 
 Block = tuple[int, ...]
 """Places of runs, in the list given to `train_runs`, that train as one stack."""
@@ -53,17 +64,19 @@ def train_runs(runs: Sequence[Run], jobs: int | None = None) -> Iterator[Progres
 
     Args:
         runs: what to train, in any order.
-        jobs: threads; None for one per core when the work takes longer than a second.
+        jobs: processes; None for one per core when the work takes longer than a second.
+
+    Raises:
+        WorkerError: a worker process died; what was reported before stands.
     """
     jobs = jobs or (_cores() if seconds(runs) > _SERIAL_SECONDS else 1)
     blocks = plan(runs, jobs)
-    # The bits of a product may depend on the number of BLAS threads, so it is always one.
-    with threadpool_limits(limits=1, user_api="blas"):
-        if jobs == 1 or len(blocks) == 1:
-            for block in blocks:
-                yield from _train_block(runs, block)
-        else:
-            yield from _train_threaded(runs, blocks, jobs)
+    if jobs > 1 and len(blocks) > 1:
+        yield from _train_in_processes(runs, blocks, jobs)
+        return
+    with _one_blas_thread():
+        for block in blocks:
+            yield from _train_block(runs, block)
 
 
 def plan(runs: Sequence[Run], jobs: int = 1) -> list[Block]:
@@ -90,9 +103,12 @@ def seconds(runs: Sequence[Run]) -> float:
     work = 0.0
     for run in runs:
         task = run.task
-        samples = task.epochs * (3 * task.dataset.train_size + task.dataset.test_samples)
-        work += 2 * layout_of(task).size * samples
-    return work / _FLOPS_PER_SECOND
+        trained, tested = task.dataset.train_size, task.dataset.test_samples
+        # A step costs a forward pass and two backward ones, an evaluation a forward one.
+        samples = task.epochs * (3 * trained + (trained + tested) / run.eval_every)
+        work += 2 * layout_of(task).size * samples / _FLOPS_PER_SECOND
+        work += _SECONDS_PER_STEP * task.epochs * task.steps_per_epoch
+    return work
 
 
 def _cores() -> int:
@@ -167,35 +183,83 @@ def _traces(run: Run, kept: StackHistory, row: int, steps: int) -> dict[str, dic
     return traces
 
 
-def _train_threaded(runs: Sequence[Run], blocks: list[Block], jobs: int) -> Iterator[Progress]:
-    """Train blocks on threads, which NumPy lets run side by side, and report in one."""
-    news: queue.SimpleQueue[Progress | Exception | None] = queue.SimpleQueue()
-    stop = threading.Event()
-
-    def work(block: Block) -> None:
-        try:
-            for progress in _train_block(runs, block):
-                if stop.is_set():
-                    return
-                news.put(progress)
-        except Exception as error:
-            news.put(error)
-        finally:
-            news.put(None)
-
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            for block in blocks:
-                pool.submit(work, block)
-            left = len(blocks)
-            while left:
-                item = news.get()
-                if isinstance(item, Exception):
-                    raise item
-                if item is None:
-                    left -= 1
+def _train_in_processes(
+    runs: Sequence[Run], blocks: Sequence[Block], jobs: int
+) -> Iterator[Progress]:
+    """Train blocks in `jobs` worker processes, each getting the next block when it is done."""
+    left = iter(blocks)
+    workers: dict[Connection, BaseProcess] = {}
+    try:
+        for _, block in zip(range(jobs), left, strict=False):
+            connection, process = _start_worker(runs)
+            workers[connection] = process
+            connection.send(block)
+        busy = set(workers)
+        while busy:
+            for connection in cast(list[Connection], wait([*busy])):
+                news = _receive(connection)
+                if isinstance(news, Progress):
+                    yield news
+                elif block := next(left, ()):
+                    connection.send(block)
                 else:
-                    yield item
-        finally:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
+                    busy.remove(connection)
+    finally:
+        for connection, process in workers.items():
+            connection.close()
+            process.terminate()
+            process.join()
+
+
+def _start_worker(runs: Sequence[Run]) -> tuple[Connection, BaseProcess]:
+    """A new worker process and our end of the pipe to it."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, runs), daemon=True)
+    process.start()
+    theirs.close()
+    return ours, process
+
+
+def _receive(connection: Connection) -> Progress | None:
+    """A worker's news of its block, or None when the block is done.
+
+    Raises:
+        WorkerError: the worker has died or its training raised an exception.
+    """
+    try:
+        news = connection.recv()
+    except (EOFError, OSError) as error:
+        raise WorkerError(
+            "a worker process has died (killed, or out of memory)",
+            fix="run the same command to train what is missing, perhaps with --jobs 1",
+        ) from error
+    if isinstance(news, str):
+        raise WorkerError(f"a worker process failed:\n{news}", fix="report it")
+    return news
+
+
+def _work(connection: Connection, runs: Sequence[Run]) -> None:
+    """The life of a worker: train the blocks that come, until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    with contextlib.suppress(EOFError, OSError), _one_blas_thread():
+        while True:
+            block = connection.recv()
+            try:
+                for progress in _train_block(runs, block):
+                    connection.send(_light(progress))
+            except Exception:
+                connection.send(traceback.format_exc())
+            connection.send(None)
+
+
+def _light(progress: Progress) -> Progress:
+    """The same without the arrays that only the training itself needs."""
+    snapshot = progress.snapshot
+    return replace(progress, snapshot=replace(snapshot, params=snapshot.params[:0], traces={}))
+
+
+def _one_blas_thread() -> AbstractContextManager[object]:
+    """The bits of a product may depend on the number of BLAS threads, so it is always one."""
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits

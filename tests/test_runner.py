@@ -1,16 +1,19 @@
-"""Blocks, threads and what a run leaves: the same bits however runs are spread."""
+"""Blocks, processes and what a run leaves: the same bits however runs are spread."""
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import subprocess
 import sys
-import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from conftest import ROOT
 
 from adamcli import config
+from adamcli.errors import WorkerError
 from adamcli.history import RunHistory, StackHistory, Status
 from adamcli.runner import plan, train_runs
 
@@ -77,7 +80,7 @@ def test_order_and_company_do_not_change_bits(runs):
         assert_same_bits(history, backward[key])
 
 
-def test_blas_threads_of_the_environment_do_not_change_bits(tmp_path):
+def test_blas_threads_of_the_environment_do_not_change_bits():
     code = (
         "import hashlib, pathlib\n"
         "from adamcli import config; from adamcli.runner import train_runs\n"
@@ -89,34 +92,33 @@ def test_blas_threads_of_the_environment_do_not_change_bits(tmp_path):
     )
     digests = set()
     for threads in ("1", "2", "4"):
-        env = {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "PATH": "/usr/bin:/bin"}
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            capture_output=True,
-            text=True,
-            cwd=ROOT,
-            env=env,
-            check=True,
-        )
-        digests.add(done.stdout)
+        env = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads}
+        digests.add(subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, env=env))
     assert len(digests) == 1
 
 
-def test_closing_the_training_leaves_no_thread(runs):
-    before = threading.active_count()
+def test_closing_the_training_leaves_no_process(runs):
     progress = train_runs(runs, jobs=2)
     next(progress)
+    assert len(multiprocessing.active_children()) == 2
     progress.close()
-    assert threading.active_count() == before
+    assert multiprocessing.active_children() == []
 
 
-def test_an_error_in_a_thread_reaches_the_caller(runs, monkeypatch):
-    def fail(tasks):
-        raise RuntimeError("no such network")
+def test_a_killed_worker_ends_the_training_with_an_error_and_no_hang(runs):
+    long = [replace(run, task=replace(run.task, epochs=10**6)) for run in runs]
+    progress = train_runs(long, jobs=2)
+    next(progress)
+    multiprocessing.active_children()[0].kill()
+    with pytest.raises(WorkerError, match="a worker process has died"):
+        list(progress)
+    assert multiprocessing.active_children() == []
 
-    monkeypatch.setattr("adamcli.runner.NetworkStack", fail)
-    with pytest.raises(RuntimeError, match="no such network"):
-        list(train_runs(runs, jobs=2))
+
+def test_an_exception_in_a_worker_reaches_the_caller(runs):
+    broken = [replace(run, traced=("W9[0,0]",)) for run in runs]
+    with pytest.raises(WorkerError, match="no array 'W9'"):
+        list(train_runs(broken, jobs=2))
 
 
 def test_only_the_first_seed_is_traced(runs):

@@ -96,7 +96,7 @@ Jobs = Annotated[
         min=1,
         max=1024,
         metavar="N",
-        help="Threads that train; all cores if the work takes over a second.",
+        help="Processes that train; one per core if the work takes over a second.",
         show_default=False,
     ),
 ]

@@ -12,7 +12,7 @@ from adamcli.cli import output
 from adamcli.cli.drawing import paint
 from adamcli.cli.painter import Painter
 from adamcli.config import Experiment, Run
-from adamcli.errors import Interrupted
+from adamcli.errors import Interrupted, WorkerError
 from adamcli.history import RunHistory
 from adamcli.runner import train_runs
 from adamcli.store import Result, RunDirectory
@@ -83,7 +83,7 @@ def _train(
             for progress in train_runs(missing, request.jobs):
                 view.update(progress)
                 finished += progress.finished
-    except (KeyboardInterrupt, Interrupted):
+    except (KeyboardInterrupt, Interrupted, WorkerError):
         _save_interrupted(experiment, finished, directory, time.monotonic() - start)
         raise
     return directory.save(experiment, finished, time.monotonic() - start)
