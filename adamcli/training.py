@@ -94,6 +94,7 @@ class _Stack:
         self.groups = [_Group(trainees, rows, self, spare, total) for rows in _neighbours(trainees)]
         self.clip = _clip_column(trainees, self.params.dtype)
         self.diverged_at = np.zeros(len(trainees), dtype=np.int64)
+        self.some_diverged = False
         self.measured: dict[str, Array] = {}
         self.t = 0
 
@@ -121,7 +122,7 @@ class _Stack:
             _clip(self.grads, self.clip)
         for group in self.groups:
             group.step(self.t)
-        if self.diverged_at.any():
+        if self.some_diverged:
             self.updates[self.diverged_at > 0] = 0
         np.add(self.params, self.updates, out=self.params)
         if measure:
@@ -130,6 +131,7 @@ class _Stack:
     def freeze(self, rows: Array) -> None:
         """Mark rows (R,) of bool as diverged at this step, unless they already were."""
         self.diverged_at[rows & (self.diverged_at == 0)] = self.t
+        self.some_diverged = bool(self.diverged_at.any())
 
     def snapshot(self, epoch: int) -> Snapshot:
         """Evaluate every run where it stands."""
@@ -157,7 +159,8 @@ class _Group:
         members = [trainees[row] for row in rows]
         here = slice(rows.start, rows.stop)
         self.rule = stacked([member.rule for member in members])
-        self.schedules = [member.schedule for member in members]
+        schedules = [member.schedule for member in members]
+        self.schedules = schedules if any(s != schedules[0] for s in schedules) else schedules[:1]
         self.total = total
         self.grads = stack.grads[here]
         self.state: State = self.rule.init(stack.params[here])
@@ -188,7 +191,7 @@ class _Group:
 
     def factor(self, t: int) -> Hyper:
         """The schedule's factor on the learning rate, a column where schedules differ."""
-        if all(schedule == self.schedules[0] for schedule in self.schedules[1:]):
+        if len(self.schedules) == 1:
             return self.schedules[0].factor(t, self.total)
         return np.array([[schedule.factor(t, self.total)] for schedule in self.schedules])
 

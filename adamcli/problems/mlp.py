@@ -26,7 +26,7 @@ from adamcli.seeding import Rng, Streams, streams
 
 # A product's last bits depend on the width of its operands, so data are always evaluated in
 # pieces of this many columns.
-_CHUNK = 1024
+_CHUNK = 2048
 
 # Shuffled batches are gathered ahead, up to so many bytes for a whole stack.
 _WINDOW_BYTES = 64 * 2**20
