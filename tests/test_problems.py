@@ -96,7 +96,7 @@ def test_every_epoch_visits_every_sample_once():
         np.concatenate([stack._batch(batch)[0][0, :2].T.copy() for batch in range(4)])
         for _ in range(2)
     ]
-    train = stack._train[0, :, :2]
+    train = stack._data[0, :100, :2]
     assert not np.array_equal(seen[0], seen[1])
     for epoch in seen:
         np.testing.assert_array_equal(np.sort(epoch, axis=0), np.sort(train, axis=0))

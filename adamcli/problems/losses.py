@@ -50,10 +50,13 @@ class BinaryCrossEntropy:
         np.multiply(out, 1 / logits.shape[-1], out=out)
 
     def per_sample(self, logits: Array, targets: Array) -> Array:
-        """max(z, 0) - z y + log1p(exp(-|z|)), (R, B)."""
+        """max(z, 0) - z y + log1p(exp(-|z|)), (R, B); max(z, 0) as (z + |z|) / 2."""
         z, y = logits[:, 0], targets[:, 0]
-        tail = np.log1p(np.exp(-np.abs(z)))
-        return np.maximum(z, 0) - z * y + tail
+        size = np.abs(z)
+        losses = np.log1p(np.exp(-size))
+        losses += (0.5 - y) * z
+        losses += np.multiply(size, 0.5, out=size)
+        return losses
 
     def correct(self, logits: Array, targets: Array) -> Array:
         """Whether the logit is on the target's side of 0, (R, B)."""

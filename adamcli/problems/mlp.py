@@ -90,8 +90,9 @@ class _Source:
         self.streams: Streams = streams(task.random, task.seed)
         split = task.dataset.split(self.streams)
         dtype = np.dtype(task.dtype)
-        self.train = _samples(split.train_x, split.train_y, task.outputs, dtype)
-        self.test = _samples(split.test_x, split.test_y, task.outputs, dtype)
+        x = np.concatenate([split.train_x, split.test_x])
+        y = np.concatenate([split.train_y, split.test_y])
+        self.samples = _samples(x, y, task.outputs, dtype)  # the training set first
         self.params = initial_params(task, layout, self.streams.init).astype(dtype)
 
 
@@ -165,17 +166,16 @@ class NetworkStack:
         self._sources = np.array([places[_source_key(task)] for task in tasks])
         self._order_of = [order_places[key] for key in order_keys]
         self._order_streams = list(orders.values())
-        self._train = np.stack([source.train for source in sources.values()])
-        self._test = np.stack([source.test for source in sources.values()])
+        self._data = np.stack([source.samples for source in sources.values()])
         self._start = np.stack([source.params for source in sources.values()])[self._sources]
 
     def _make_window(self) -> None:
         """Room for the next batches of every run, and features-first views of each batch."""
-        batch, width = self._task.batch_size, self._train.shape[2]
-        step_bytes = self._runs * batch * width * self._train.itemsize
+        batch, width = self._task.batch_size, self._data.shape[2]
+        step_bytes = self._runs * batch * width * self._data.itemsize
         self._window_steps = int(np.clip(_WINDOW_BYTES // step_bytes, 1, self.steps_per_epoch))
         samples = min(self._window_steps * batch, self._samples)
-        self._window = np.empty((self._runs, samples, width), self._train.dtype)
+        self._window = np.empty((self._runs, samples, width), self._data.dtype)
         self._batches = [
             self._parts(self._window[:, at : at + batch]) for at in range(0, samples, batch)
         ]
@@ -213,23 +213,25 @@ class NetworkStack:
 
     def evaluate(self, params: Array) -> dict[str, Array]:
         """Mean loss and accuracy on the whole training set and the test set, each (R,) float64."""
+        splits = {"train": slice(0, self._samples)}
+        if self._data.shape[1] > self._samples:
+            splits["test"] = slice(self._samples, self._data.shape[1])
+        names = [f"{split}_{what}" for split in splits for what in ("loss", "accuracy")]
+        metrics = {name: np.empty(self._runs) for name in names}
         # Run by run: the products are large enough here, and stacking them would only push
         # the activations out of the cache.
         layers = _layers(params, params, self.layout)
-        weights = [[layer.forward[r : r + 1] for layer in layers] for r in range(self._runs)]
-        metrics: dict[str, Array] = {}
-        for split, data in (("train", self._train), ("test", self._test)):
-            if data.shape[1]:
-                scores = [
-                    self._score(weights[run], data[source : source + 1])
-                    for run, source in enumerate(self._sources)
-                ]
-                loss, accuracy = np.array(scores).T
-                metrics |= {f"{split}_loss": loss, f"{split}_accuracy": accuracy}
+        for run, source in enumerate(self._sources):
+            weights = [layer.forward[run : run + 1] for layer in layers]
+            losses, correct = self._scores(weights, self._data[source : source + 1])
+            for split, part in splits.items():
+                count = part.stop - part.start
+                metrics[f"{split}_loss"][run] = losses[part].sum() / count
+                metrics[f"{split}_accuracy"][run] = np.count_nonzero(correct[part]) / count
         return metrics
 
-    def _score(self, weights: list[Array], samples: Array) -> tuple[float, float]:
-        """Mean loss and accuracy of one network on samples (1, n, F + 1 + K)."""
+    def _scores(self, weights: list[Array], samples: Array) -> tuple[Array, Array]:
+        """Loss, float64, and whether it is classed right, of each of (1, n, F + 1 + K) samples."""
         inputs, targets = self._parts(samples)
         logits = np.empty(targets.shape, targets.dtype)
         for at in range(0, logits.shape[-1], _CHUNK):
@@ -237,9 +239,8 @@ class NetworkStack:
             work = self._workspace(1, piece.shape[-1])
             _forward(weights, piece, work)
             logits[:, :, at : at + _CHUNK] = work.logits
-        losses = self._loss.per_sample(logits, targets).astype(np.float64)
-        correct = np.count_nonzero(self._loss.correct(logits, targets))
-        return losses.sum() / losses.size, correct / losses.size
+        losses = self._loss.per_sample(logits, targets)
+        return losses[0].astype(np.float64, copy=False), self._loss.correct(logits, targets)[0]
 
     def _batch(self, batch: int) -> tuple[Array, Array]:
         """Inputs (R, F + 1, B) and targets (R, K, B) of a batch; the last may be narrower."""
@@ -261,7 +262,7 @@ class NetworkStack:
         for run, source in enumerate(self._sources):
             order = self._orders[self._order_of[run]][first : first + count]
             # mode="clip" lets take write straight into `out`; every index is in range.
-            np.take(self._train[source], order, 0, out=self._window[run, :count], mode="clip")
+            np.take(self._data[source], order, 0, out=self._window[run, :count], mode="clip")
 
     def _workspace(self, runs: int, columns: int) -> _Workspace:
         """The arrays for passes over so many runs and columns, made at the first need."""
