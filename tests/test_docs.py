@@ -1,0 +1,70 @@
+"""The README: every command in it works, its experiment is one, its links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from adamcli import config
+from adamcli.cli.main import run
+
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.split("#")[0].strip()
+    for language, block in BLOCKS
+    if language == "sh"
+    for line in block.splitlines()
+    if line.startswith("adamcli ")
+]
+
+
+def test_the_readme_has_commands():
+    assert len(COMMANDS) >= 7
+
+
+def test_every_command_of_the_readme_works(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for command in COMMANDS:
+        args = shlex.split(command)[1:]
+        if args[0] in ("run", "compare"):
+            args += ["--set", "train.epochs=1", "--no-figures"]
+        assert run(args) == 0, (command, capsys.readouterr().err)
+
+
+def test_the_two_commands_of_a_newcomer_are_there():
+    start = "python3 -m venv .venv && .venv/bin/pip install -q -e "
+    assert f"{start}. && .venv/bin/adamcli run configs/spiral.yaml" in README
+    assert f"{start}'.[test]' && .venv/bin/pytest" in README
+
+
+def test_every_command_is_in_the_readme(capsys):
+    run(["--help"])
+    listed = re.findall(r"^  ([a-z-]+)  ", capsys.readouterr().out.split("Commands:")[1], re.M)
+    missing = [name for name in listed if not re.search(rf"`(adamcli )?{name}\b", README)]
+    assert not missing
+
+
+def test_the_experiment_of_the_readme_loads(tmp_path):
+    (block,) = (block for language, block in BLOCKS if language == "yaml")
+    (tmp_path / "readme.yaml").write_text(block)
+    experiment = config.load(tmp_path / "readme.yaml")
+    assert len(experiment.runs) == 3 * 3 * 20
+
+
+@pytest.mark.parametrize("path", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_local_links_and_named_files_exist(path):
+    text = (ROOT / path).read_text()
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    files = re.findall(r"`((?:configs|tests|adamcli)/[\w./-]+\.\w+)`", text)
+    for name in [*links, *files]:
+        assert (ROOT / name).exists(), name
+
+
+def test_every_shipped_experiment_is_in_the_readme():
+    for path in Path(ROOT / "configs").glob("*.yaml"):
+        assert f"`configs/{path.name}`" in README
