@@ -42,12 +42,12 @@ class BinaryCrossEntropy:
 
     def gradient(self, logits: Array, targets: Array, out: Array) -> None:
         """(sigmoid(z) - y) / B; exp(-z) may overflow to infinity, which gives 0 as it should."""
-        np.negative(logits, out=out)
-        np.exp(out, out=out)
-        np.add(out, 1, out=out)
-        np.divide(1, out, out=out)
-        np.subtract(out, targets, out=out)
-        np.multiply(out, 1 / logits.shape[-1], out=out)
+        chance = np.negative(logits)  # contiguous where `out` may not be, hence faster
+        np.exp(chance, out=chance)
+        np.add(chance, 1, out=chance)
+        np.divide(1, chance, out=chance)
+        np.subtract(chance, targets, out=chance)
+        np.multiply(chance, 1 / logits.shape[-1], out=out)
 
     def per_sample(self, logits: Array, targets: Array) -> Array:
         """max(z, 0) - z y + log1p(exp(-|z|)), (R, B); max(z, 0) as (z + |z|) / 2."""
