@@ -63,6 +63,12 @@ class DataError(AdamcliError):
     exit_code = 2
 
 
+class RuleError(AdamcliError):
+    """A rule broke its contract, or raised an exception: its run has failed."""
+
+    exit_code = 3
+
+
 class WorkerError(AdamcliError):
     """A process that trained runs is gone; runs are missing."""
 

@@ -62,6 +62,10 @@ class Layout:
         tensor = next(t for t in self.tensors if t.name == name)
         return stack[:, tensor.start : tensor.stop].reshape(len(stack), *tensor.shape)
 
+    def tensor_at(self, place: int) -> int:
+        """Which named array, by its number, a place in the flat vector belongs to."""
+        return next(k for k, tensor in enumerate(self.tensors) if place < tensor.stop)
+
     def index(self, param: str) -> int:
         """The place of one parameter, such as `W1[0,0]`, in the flat vector.
 

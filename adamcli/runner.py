@@ -22,6 +22,7 @@ from adamcli.errors import WorkerError
 from adamcli.history import RunHistory, StackHistory
 from adamcli.layout import Layout
 from adamcli.problems import NetworkStack, layout_of, row_bytes, stack_key
+from adamcli.recorder import Records
 from adamcli.training import Snapshot, Trainee, kind, train
 
 # From 16 rows on the cost of a NumPy call is small beside its work, and more rows gain
@@ -120,7 +121,7 @@ def _by_rule(runs: Sequence[Run], places: np.ndarray) -> Block:
     """The places with runs of one kind of rule next to each other, otherwise in order."""
     kinds: dict[object, list[int]] = {}
     for place in places.tolist():
-        kinds.setdefault(kind(runs[place].rule), []).append(place)
+        kinds.setdefault(kind(runs[place].rule, runs[place].wrapping), []).append(place)
     return tuple(place for group in kinds.values() for place in group)
 
 
@@ -141,7 +142,7 @@ def _train_block(runs: Sequence[Run], block: Block) -> Iterator[Progress]:
 def _trainee(run: Run, layout: Layout) -> Trainee:
     """How a run's row is trained."""
     places = tuple(layout.index(param) for param in run.traced)
-    return Trainee(run.rule, run.schedule, run.clip_norm, places)
+    return Trainee(run.rule, run.schedule, run.clip_norm, Records(places), run.wrapping)
 
 
 def _histories(

@@ -13,6 +13,23 @@ from typing import Any
 
 
 @dataclass(frozen=True)
+class Search:
+    """Where tuning looks for a number: evenly on a log scale.
+
+    Attributes:
+        low, high: the ends of the space.
+        from_one: whether the scale is that of 1 - x, as for a decay such as 0.999.
+        trials: the smallest budget at which the number is tuned at all; below it the default
+            stands (PROTOCOL: lr first, then momentum, then eps, then the second decay).
+    """
+
+    low: float
+    high: float
+    from_one: bool = False
+    trials: int = 1
+
+
+@dataclass(frozen=True)
 class Setting:
     """One user-visible field: what may be written there and what it means.
 
@@ -24,6 +41,8 @@ class Setting:
         choices: the words allowed for a `str`.
         optional: whether `null` is allowed.
         many: whether the value is a non-empty list.
+        search: where tuning looks for it; None for what is not tuned.
+        stacks: whether a rule takes a column of it, one value per run, in place of a float.
     """
 
     name: str
@@ -37,6 +56,8 @@ class Setting:
     choices: tuple[str, ...] = ()
     optional: bool = False
     many: bool = False
+    search: Search | None = None
+    stacks: bool = True
 
     @property
     def required(self) -> bool:
@@ -62,7 +83,8 @@ def setting(default: Any, doc: str, *, kind: type | None = None, **limits: Any) 
         default: its default, or `MISSING` when the user must give it.
         doc: what it is, one phrase.
         kind: the type of a value; taken from the default where that is not None or a tuple.
-        **limits: `gt`, `ge`, `lt`, `le`, `choices`, `optional`, `many` of `Setting`.
+        **limits: `gt`, `ge`, `lt`, `le`, `choices`, `optional`, `many`, `search`, `stacks` of
+            `Setting`.
     """
     kind = kind or type(default)
     metadata = {"setting": {"kind": kind, "doc": doc, **limits}}

@@ -8,17 +8,20 @@ config, and does not know what it minimises: a `Problem` gives gradients for the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
+from adamcli.errors import RuleError
 from adamcli.layout import Array, Layout
-from adamcli.optimizers import Hyper, Rule, State, Step
+from adamcli.optimizers import Averaging, Hyper, Rule, State, Step, Wrapping
+from adamcli.optimizers.wrappers import Average
 from adamcli.problems import Problem
+from adamcli.recorder import Recorder, Records
 from adamcli.schedules import Schedule
+from adamcli.settings import settings_of
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,20 @@ class Trainee:
 
     Attributes:
         clip_norm: the gradient is scaled down to at most this Euclidean norm.
-        traced: places in the flat parameter vector whose every step is recorded.
+        wrapping: what is wrapped around the rule.
+        records: what is recorded at every step.
     """
 
     rule: Rule
     schedule: Schedule
     clip_norm: float | None = None
-    traced: tuple[int, ...] = ()
+    records: Records = Records()
+    wrapping: Wrapping = Wrapping()
+
+    @property
+    def kind(self) -> Hashable:
+        """What neighbours must share to be updated by one call."""
+        return kind(self.rule, self.wrapping)
 
 
 @dataclass(frozen=True)
@@ -45,9 +55,13 @@ class Snapshot:
         step: how many steps are done.
         metrics: named values of every run, each (R,) float64; NaN once a run has diverged.
         diverged_at: (R,), the first step whose loss was not finite, 0 while there is none.
-        params: (R, P), live: copy what is to be kept beyond the next snapshot.
+        failed: for each row whose rule broke its contract, how; such a row stands still.
+        params: (R, P), what was evaluated, live: copy what is to be kept beyond the next
+            snapshot.
         traces: for each traced row its series since the last snapshot, each (steps, K) for
             the row's K traced places: `grad`, `update`, `lr` (steps, 1) and every slot.
+        layers: for each row that asks for them the norms since the last snapshot, each
+            (steps, T) for T named arrays: `weight`, `grad`, `update`.
     """
 
     epoch: int
@@ -56,6 +70,8 @@ class Snapshot:
     diverged_at: Array
     params: Array
     traces: dict[int, dict[str, Array]]
+    layers: dict[int, dict[str, Array]] = field(default_factory=dict)
+    failed: dict[int, RuleError] = field(default_factory=dict)
 
 
 def train(
@@ -76,9 +92,9 @@ def train(
     for epoch in range(1, epochs + 1):
         evaluate = epoch % eval_every == 0 or epoch == epochs
         stack.train_epoch(measure=evaluate)
-        if evaluate or stack.all_diverged:
+        if evaluate or stack.all_stopped:
             yield stack.snapshot(epoch)
-        if stack.all_diverged:
+        if stack.all_stopped:
             return
 
 
@@ -90,18 +106,20 @@ class _Stack:
         self.params = problem.start()
         self.grads = np.empty_like(self.params)
         self.updates = np.empty_like(self.params)
-        spare = np.empty_like(self.params)
-        self.groups = [_Group(trainees, rows, self, spare, total) for rows in _neighbours(trainees)]
+        self.scratch = np.empty_like(self.params), np.empty_like(self.params)
+        self.groups = [_Group(trainees, rows, self, total) for rows in _neighbours(trainees)]
         self.clip = _clip_column(trainees, self.params.dtype)
         self.diverged_at = np.zeros(len(trainees), dtype=np.int64)
-        self.some_diverged = False
+        self.failed: dict[int, RuleError] = {}
+        self.stopped = np.zeros(len(trainees), dtype=bool)
+        self.some_stopped = False
         self.measured: dict[str, Array] = {}
         self.t = 0
 
     @property
-    def all_diverged(self) -> bool:
+    def all_stopped(self) -> bool:
         """Whether no run is left to train."""
-        return bool(self.diverged_at.all())
+        return bool(self.stopped.all())
 
     def train_epoch(self, *, measure: bool) -> None:
         """All steps of an epoch; measures gradient and update at the last one on request."""
@@ -122,60 +140,78 @@ class _Stack:
             _clip(self.grads, self.clip)
         for group in self.groups:
             group.step(self.t)
-        if self.some_diverged:
-            self.updates[self.diverged_at > 0] = 0
+        if self.some_stopped:
+            self.updates[self.stopped] = 0
         np.add(self.params, self.updates, out=self.params)
+        for group in self.groups:
+            group.follow()
         if measure:
             self.measured["update_size"] = _update_sizes(self.updates, self.problem.layout)
 
     def freeze(self, rows: Array) -> None:
-        """Mark rows (R,) of bool as diverged at this step, unless they already were."""
-        self.diverged_at[rows & (self.diverged_at == 0)] = self.t
-        self.some_diverged = bool(self.diverged_at.any())
+        """Mark rows (R,) of bool as diverged at this step, unless they already stand still."""
+        self.diverged_at[rows & ~self.stopped] = self.t
+        self.stopped |= rows
+        self.some_stopped = bool(self.stopped.any())
+
+    def fail(self, row: int, error: RuleError) -> None:
+        """Mark a row as failed at this step, unless it already stands still."""
+        if not self.stopped[row]:
+            self.failed[row] = error
+            self.stopped[row] = self.some_stopped = True
 
     def snapshot(self, epoch: int) -> Snapshot:
         """Evaluate every run where it stands."""
         with np.errstate(all="ignore"):
-            metrics = self.problem.evaluate(self.params) | self.measured
+            params = self.evaluated()
+            metrics = self.problem.evaluate(params) | self.measured
         self.freeze(~np.isfinite(metrics["train_loss"]))
-        alive = self.diverged_at == 0
-        traces = {row: series for group in self.groups for row, series in group.traces()}
+        recorders = [recorder for group in self.groups for recorder in group.recorders]
         return Snapshot(
             epoch=epoch,
             step=self.t,
-            metrics={name: np.where(alive, values, np.nan) for name, values in metrics.items()},
+            metrics={n: np.where(self.stopped, np.nan, values) for n, values in metrics.items()},
             diverged_at=self.diverged_at.copy(),
-            params=self.params,
-            traces=traces,
+            params=params,
+            traces={recorder.row: recorder.take() for recorder in recorders},
+            layers={recorder.row: recorder.take_layers() for recorder in recorders},
+            failed=dict(self.failed),
         )
+
+    def evaluated(self) -> Array:
+        """The parameters at which the runs are evaluated, (R, P)."""
+        if not any(group.averages for group in self.groups):
+            return self.params
+        params = self.params.copy()
+        for group in self.groups:
+            params[group.here] = group.evaluated()
+        return params
 
 
 class _Group:
     """Neighbouring rows of a stack that one rule updates in one call."""
 
-    def __init__(
-        self, trainees: Sequence[Trainee], rows: range, stack: _Stack, spare: Array, total: int
-    ) -> None:
+    def __init__(self, trainees: Sequence[Trainee], rows: range, stack: _Stack, total: int) -> None:
         members = [trainees[row] for row in rows]
-        here = slice(rows.start, rows.stop)
+        self.here = slice(rows.start, rows.stop)
         self.rule = stacked([member.rule for member in members])
         schedules = [member.schedule for member in members]
         self.schedules = schedules if any(s != schedules[0] for s in schedules) else schedules[:1]
         self.total = total
-        self.grads = stack.grads[here]
-        self.state: State = self.rule.init(stack.params[here])
-        self.at = Step(
-            t=0,
-            lr=self.rule.lr,
-            params=stack.params[here],
-            layout=stack.problem.layout,
-            out=stack.updates[here],
-            spare=spare[here],
-        )
+        self.stack = stack
+        self.grads = stack.grads[self.here]
+        params, layout = stack.params[self.here], stack.problem.layout
+        self.state: State = self.rule.init(params, layout)
+        spare, extra = (scratch[self.here] for scratch in stack.scratch)
+        out = stack.updates[self.here]
+        self.at = Step(0, self.rule.lr, params, layout, out, spare, extra)
+        wrapping = members[0].wrapping
+        self.wrappers = wrapping.around(params, layout)
+        self.average = None if wrapping.ema is None else Average(wrapping.ema, params)
         self.recorders = [
-            _Recorder(row, row - rows.start, member.traced, self)
+            Recorder(row, row - rows.start, self.grads, self.state, self.at, member.records)
             for row, member in zip(rows, members, strict=True)
-            if member.traced
+            if member.records
         ]
 
     def step(self, t: int) -> None:
@@ -183,9 +219,15 @@ class _Group:
         at = self.at
         at.t = t
         at.lr = self.rule.lr * self.factor(t)
-        update = self.rule.update(self.grads, self.state, at)
+        try:
+            update = self.rule.update(self.grads, self.state, at)
+        except RuleError as error:  # of a rule that is a group of its own
+            self.stack.fail(self.here.start, error)
+            return
         if update is not at.out:
             np.copyto(at.out, update)
+        for wrapper in self.wrappers:
+            wrapper.apply(at.out, self.grads, at)
         for recorder in self.recorders:
             recorder.record()
 
@@ -195,50 +237,41 @@ class _Group:
             return self.schedules[0].factor(t, self.total)
         return np.array([[schedule.factor(t, self.total)] for schedule in self.schedules])
 
-    def traces(self) -> Iterator[tuple[int, dict[str, Array]]]:
-        """The stack's row and the series of every recorder since the last call."""
-        for recorder in self.recorders:
-            yield recorder.row, recorder.take()
+    @property
+    def averages(self) -> bool:
+        """Whether the rows are evaluated at another point than the one they are at."""
+        return self.average is not None or isinstance(self.rule, Averaging)
+
+    def follow(self) -> None:
+        """Let the average of the weights, where there is one, see a step that was taken."""
+        if self.average is not None:
+            self.average.follow(self.at.params, self.at.spare)
+
+    def evaluated(self) -> Array:
+        """The parameters of the rows where they are evaluated."""
+        if self.average is not None:
+            return self.average.params
+        if isinstance(self.rule, Averaging):
+            return self.rule.evaluated(self.at.params, self.state)
+        return self.at.params
 
 
-class _Recorder:
-    """Notes gradient, update, learning rate and slots of some parameters of one run."""
+def kind(rule: Rule, wrapping: Wrapping | None = None) -> Hashable:
+    """What rows must share to be updated by one call.
 
-    def __init__(self, row: int, member: int, traced: tuple[int, ...], group: _Group) -> None:
-        self.row = row
-        self._group = group
-        self._member = member
-        width = group.grads.shape[1]
-        self._places = [member * width + place for place in traced]
-        self._notes: dict[str, list[list[float]]] = {}
-        self._start()
-
-    def _start(self) -> None:
-        """Empty notes for every series."""
-        self._notes = {name: [] for name in ("lr", "grad", "update", *self._group.state)}
-
-    def record(self) -> None:
-        """Note the step just taken; single items, since this runs at every step."""
-        group, notes, places = self._group, self._notes, self._places
-        lr = group.at.lr
-        notes["lr"].append([lr if isinstance(lr, float) else lr.item(self._member)])
-        notes["grad"].append([group.grads.item(place) for place in places])
-        notes["update"].append([group.at.out.item(place) for place in places])
-        for name, slot in group.state.items():
-            notes[name].append([slot.item(place) for place in places])
-
-    def take(self) -> dict[str, Array]:
-        """The series since the last call, each (steps, K), float64."""
-        series = {name: np.array(values, dtype=np.float64) for name, values in self._notes.items()}
-        self._start()
-        return series
-
-
-def kind(rule: Rule) -> tuple[Any, ...]:
-    """What rules must share to be one stacked rule: the class and every field that is no float."""
-    fields = dataclasses.fields(rule)  # type: ignore[arg-type]
-    values = [(field.name, getattr(rule, field.name)) for field in fields]
-    return (type(rule), *((name, value) for name, value in values if not isinstance(value, float)))
+    That is the wrapping, the class, and every field that cannot be a column: it is no float,
+    or its setting says so. A rule that is `alone` shares with nobody.
+    """
+    if getattr(rule, "alone", False):
+        return object()
+    columns = {s.name for s in settings_of(type(rule)) if s.kind is float and s.stacks}
+    values = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule)}  # type: ignore[arg-type]
+    fixed = (
+        (name, value)
+        for name, value in values.items()
+        if name not in columns or not isinstance(value, float)
+    )
+    return (type(rule), wrapping, *fixed)
 
 
 def stacked(rules: Sequence[Rule]) -> Rule:
@@ -248,17 +281,17 @@ def stacked(rules: Sequence[Rule]) -> Rule:
         rules: all of the same `kind`, with floats as hyperparameters.
     """
     columns: dict[str, Hyper] = {}
-    for field in dataclasses.fields(rules[0]):  # type: ignore[arg-type]
-        values = [getattr(rule, field.name) for rule in rules]
+    for name in (f.name for f in dataclasses.fields(rules[0])):  # type: ignore[arg-type]
+        values = [getattr(rule, name) for rule in rules]
         if any(value != values[0] for value in values):
-            columns[field.name] = np.array(values, dtype=np.float64)[:, None]
+            columns[name] = np.array(values, dtype=np.float64)[:, None]
     stacked_rule: Rule = dataclasses.replace(rules[0], **columns)  # type: ignore[type-var]
     return stacked_rule
 
 
 def _neighbours(trainees: Sequence[Trainee]) -> Iterator[range]:
     """The ranges of neighbouring rows whose rules can be stacked."""
-    for _, rows in groupby(range(len(trainees)), key=lambda row: kind(trainees[row].rule)):
+    for _, rows in groupby(range(len(trainees)), key=lambda row: trainees[row].kind):
         members = list(rows)
         yield range(members[0], members[-1] + 1)
 

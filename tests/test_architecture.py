@@ -15,7 +15,7 @@ PACKAGE = ROOT / "adamcli"
 LAYERS = [
     ["errors", "seeding", "layout", "settings", "text", "documents", "palette", "environment"],
     ["optimizers", "problems", "schedules", "history", "stats"],
-    ["config"],
+    ["config", "recorder"],
     ["training"],
     ["runner", "store"],
     ["tables", "figures"],

@@ -28,6 +28,7 @@ from adamcli.figures.png import encode
 from adamcli.figures.scales import limits, log_ticks, plain, power, shown
 from adamcli.figures.style import WIDTH
 from adamcli.history import RunHistory
+from adamcli.optimizers import Wrapping
 from adamcli.palette import RULE_STYLES, run_styles
 from adamcli.problems import predict
 from adamcli.problems.datasets import Blobs, Moons, Spiral
@@ -78,6 +79,7 @@ def run(label: str, optimizer: str = "adam", *, cell: str = "", seed: int = 0, *
         rule=rule(optimizer, **settings),
         schedule=Constant(),
         clip_norm=None,
+        wrapping=Wrapping(),
         task=task(seed=seed, **changes),
         eval_every=1,
         traced=("W1[0,0]",) if seed == 0 else (),

@@ -11,6 +11,7 @@ from stacks import SETTINGS, numbers, rule, snapshots, task
 from adamcli.optimizers import RULES
 from adamcli.problems import MLP, NetworkStack
 from adamcli.problems.datasets import Blobs, Spiral
+from adamcli.recorder import Records
 from adamcli.schedules import SCHEDULES, Constant, Cosine, Linear, StepDecay
 from adamcli.training import Trainee, train
 
@@ -24,7 +25,7 @@ def rows(count: int, dtype: str, **changes):
         tasks.append(task(seed=i % 5, dataset=dataset, dtype=dtype, **changes))
         slower = rule(name, lr=SETTINGS[name]["lr"] * (1 - i / 200))
         schedule = Cosine(warmup=3) if i % 3 else Constant()
-        trainees.append(Trainee(slower, schedule, [None, 0.5][i % 2], (0, 17)))
+        trainees.append(Trainee(slower, schedule, [None, 0.5][i % 2], Records((0, 17))))
     return tasks, trainees
 
 
@@ -98,9 +99,9 @@ def test_evaluations_come_every_so_many_epochs_and_at_the_end():
 
 
 def test_cadence_of_evaluation_does_not_change_what_is_evaluated():
-    often = snapshots([task(epochs=6)], [Trainee(rule("adam"), Constant(), None, (3,))])
+    often = snapshots([task(epochs=6)], [Trainee(rule("adam"), Constant(), None, Records((3,)))])
     seldom = snapshots(
-        [task(epochs=6)], [Trainee(rule("adam"), Constant(), None, (3,))], eval_every=3
+        [task(epochs=6)], [Trainee(rule("adam"), Constant(), None, Records((3,)))], eval_every=3
     )
     for name, values in numbers(seldom, 0).items():
         expected = numbers(often, 0)[name]
@@ -154,14 +155,14 @@ def test_warm_up_rises_linearly_and_hands_over_at_one(name):
 
 def test_schedule_reaches_the_rule():
     one = task(epochs=1)
-    trace = Trainee(rule("sgd", lr=0.1), Linear(warmup=2), None, (0,))
+    trace = Trainee(rule("sgd", lr=0.1), Linear(warmup=2), None, Records((0,)))
     series = snapshots([one], [trace])[-1].traces[0]
     np.testing.assert_allclose(series["lr"][:, 0], [0.05, 0.1, 0.1, 0.05])
     np.testing.assert_allclose(series["update"], -series["lr"] * series["grad"])
 
 
 def test_traces_hold_gradient_update_and_slots_after_each_step():
-    kept = snapshots([task(epochs=2)], [Trainee(rule("adam"), Constant(), None, (0, 5))])
+    kept = snapshots([task(epochs=2)], [Trainee(rule("adam"), Constant(), None, Records((0, 5)))])
     for snapshot in kept:
         assert snapshot.traces[0].keys() == {"lr", "grad", "update", "m", "v"}
         assert all(len(values) == 4 for values in snapshot.traces[0].values())

@@ -14,7 +14,7 @@ from adamcli.config.names import MAX_RUNS, label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
 from adamcli.config.sections import PARTS, Train
 from adamcli.config.sweep import Axis, combinations
-from adamcli.optimizers import RULES, Rule
+from adamcli.optimizers import RULES, Rule, Wrapping
 from adamcli.problems import DATASETS, MLP, Task, layout_of
 from adamcli.problems.datasets import Dataset
 from adamcli.schedules import SCHEDULES, Schedule
@@ -44,6 +44,7 @@ class _Choice:
     tags: Mapping[str, str]
     section: Any
     rule: Rule
+    wrapping: Wrapping
 
     @property
     def base(self) -> str:
@@ -122,7 +123,8 @@ def _choices(root: Node, axes: Sequence[Axis], i: int) -> tuple[list[_Choice], l
         section, found = checked(PARTS["optimizers"], tree, ("optimizers", i))
         mistakes += [error for _, error in found]
         if section is not None:
-            choices.append(_Choice(i, tags, section, _built(RULES[section.name], section)))
+            rule, wrapping = _built(RULES[section.name], section), _built(Wrapping, section)
+            choices.append(_Choice(i, tags, section, rule, wrapping))
     return choices, mistakes
 
 
@@ -142,6 +144,7 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
             rule=choice.rule,
             schedule=_schedule(section.schedule) if "schedule" in own else train.schedule,
             clip_norm=section.clip_norm if "clip_norm" in own else train.clip_norm,
+            wrapping=choice.wrapping,
             task=_task(cell, seed, choice.place if train.random == "article" else 0),
             eval_every=train.eval_every,
             traced=traced if seed == train.seeds[0] else (),

@@ -11,7 +11,7 @@ from typing import Any
 
 from adamcli import __version__
 from adamcli.config.writer import annotated_lines, yaml_text
-from adamcli.optimizers import Rule
+from adamcli.optimizers import Rule, Wrapping
 from adamcli.problems import Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
@@ -29,6 +29,7 @@ class Run:
         rule: the update rule; its hyperparameters are Python floats.
         schedule: the factor on lr.
         clip_norm: the largest norm of a gradient, or None.
+        wrapping: what is wrapped around the rule.
         task: what is minimised.
         eval_every: epochs between two evaluations.
         traced: names of the parameters recorded at every step, such as `W1[0,0]`; empty for
@@ -42,6 +43,7 @@ class Run:
     rule: Rule
     schedule: Schedule
     clip_norm: float | None
+    wrapping: Wrapping
     task: Task
     eval_every: int
     traced: tuple[str, ...]

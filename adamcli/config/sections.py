@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJs
 from adamcli.config.models import Section, annotation, field, section, sections_by_name, union
 from adamcli.config.names import MAX_RUNS, check_label, check_name, seed_list
 from adamcli.config.nodes import Node, Path, inserted, items_of, lookup
-from adamcli.optimizers import RULES
+from adamcli.optimizers import RULES, Wrapping
 from adamcli.problems import DATASETS, MLP
 from adamcli.schedules import SCHEDULES, Constant, Schedule
 from adamcli.seeding import RANDOM_KINDS
@@ -59,7 +59,7 @@ _SCHEDULE = union(SCHEDULES_BY_NAME)
 _LABEL_LENGTH: Any = {"minLength": 1, "maxLength": 100}
 OPTIMIZERS_BY_NAME = sections_by_name(
     RULES,
-    (_LABEL, _OWN_SCHEDULE, _CLIP),
+    (_LABEL, _OWN_SCHEDULE, _CLIP, *settings_of(Wrapping)),
     label=(
         Annotated[str, AfterValidator(check_label)],
         Field(None, description=_LABEL.doc, json_schema_extra=_LABEL_LENGTH),

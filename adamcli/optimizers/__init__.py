@@ -6,9 +6,10 @@ A rule is a frozen dataclass in a file of its family; a row in `RULES` names it.
 from __future__ import annotations
 
 from adamcli.optimizers.adam import Adam, AdamW
-from adamcli.optimizers.rmsprop import RMSProp
-from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
+from adamcli.optimizers.adaptive import RMSProp
+from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
+from adamcli.optimizers.wrappers import Wrapping
 
 RULES: dict[str, type[Rule]] = {
     "sgd": SGD,
@@ -19,4 +20,4 @@ RULES: dict[str, type[Rule]] = {
     "adamw": AdamW,
 }
 
-__all__ = ["RULES", "Hyper", "Panel", "Rule", "State", "Step"]
+__all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]

@@ -13,12 +13,12 @@ import math
 import numpy as np
 
 from adamcli.layout import Array
-from adamcli.optimizers.rule import Hyper, Step
+from adamcli.optimizers.rule import Hyper, State, Step
 
 
-def zeros(params: Array) -> Array:
-    """A slot of zeros shaped like the parameters."""
-    return np.zeros_like(params)
+def zeros(params: Array, *names: str) -> State:
+    """Slots of zeros shaped like the parameters."""
+    return {name: np.zeros_like(params) for name in names}
 
 
 def coefficient(value: Hyper, like: Array) -> Hyper:
@@ -65,9 +65,27 @@ def divide_by_root(numerator: Array, square: Array, eps: Hyper, out: Array) -> A
     return np.divide(numerator, out, out=out)
 
 
+def is_zero(value: Hyper) -> bool:
+    """Whether a hyperparameter is 0 for every run, so that a pass can be left out."""
+    return isinstance(value, float) and value == 0
+
+
+def correction(beta: Hyper, t: int) -> Hyper:
+    """1 - beta^t: the weight that an average started at zero has gathered after t steps."""
+    return 1 - power(beta, t)
+
+
 def with_l2(grads: Array, weight_decay: Hyper, step: Step) -> Array:
-    """grads + weight_decay theta, in `step.spare`; `grads` itself where there is no decay."""
-    if isinstance(weight_decay, float) and weight_decay == 0:
+    """grads + weight_decay theta, in `step.extra`; `grads` itself where there is no decay."""
+    if is_zero(weight_decay):
         return grads
-    decay = scale(step.params, weight_decay, out=step.spare)
+    decay = scale(step.params, weight_decay, out=step.extra)
     return np.add(grads, decay, out=decay)
+
+
+def less_decay(update: Array, weight_decay: Hyper, step: Step) -> Array:
+    """update <- update - lr weight_decay theta (decoupled decay); uses `step.spare`."""
+    if is_zero(weight_decay):
+        return update
+    decay = scale(step.params, step.lr * weight_decay, out=step.spare)
+    return np.subtract(update, decay, out=update)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from adamcli.layout import Array, Layout
 
@@ -12,7 +12,8 @@ Hyper = Any
 """A hyperparameter: a float, or an (R, 1) float64 column with one value per run."""
 
 State = dict[str, Array]
-"""The named slots of a rule, each of shape (R, P)."""
+"""The named slots of a rule, R first: (R, P) has a value per parameter, (R, T) one per named
+array, (R, 1) one per run. These are traced; a slot of any other shape is not."""
 
 
 class Panel(NamedTuple):
@@ -32,7 +33,7 @@ class Step:
         params: (R, P), the parameters before the step; read only.
         layout: where each named array lies in the P columns.
         out: (R, P), scratch that a rule may use and return.
-        spare: (R, P), scratch for anything else.
+        spare, extra: (R, P), scratch for anything else; `passes.with_l2` writes to `extra`.
     """
 
     t: int
@@ -41,6 +42,7 @@ class Step:
     layout: Layout
     out: Array
     spare: Array
+    extra: Array
 
 
 class Rule(Protocol):
@@ -56,7 +58,7 @@ class Rule(Protocol):
         """The learning rate before any schedule."""
         ...
 
-    def init(self, params: Array) -> State:
+    def init(self, params: Array, layout: Layout) -> State:
         """The state before the first step, for parameters of shape (R, P)."""
         ...
 
@@ -68,8 +70,18 @@ class Rule(Protocol):
         """Series derived from the recorded ones, for one parameter over T steps.
 
         Args:
-            series: `grad`, `update` and every slot, each (T,), after each step.
+            series: `grad`, `update` and every slot that can be traced, each (T,), after
+                each step.
             lr: (T,), the learning rate of each step.
             t: (T,), the step numbers.
         """
+        ...
+
+
+@runtime_checkable
+class Averaging(Protocol):
+    """A rule whose runs are evaluated at another point than the one where it takes gradients."""
+
+    def evaluated(self, params: Array, state: State) -> Array:
+        """The parameters to evaluate and to save, a new (R, P) array."""
         ...

@@ -8,14 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from adamcli.layout import Array
-from adamcli.optimizers.passes import scale, with_l2, zeros
+from adamcli.layout import Array, Layout
+from adamcli.optimizers import fields
+from adamcli.optimizers.passes import is_zero, scale, with_l2, zeros
 from adamcli.optimizers.rule import Hyper, Panel, State, Step
 from adamcli.settings import setting
-
-_LR_DOC = "learning rate"
-_MOMENTUM_DOC = "how much of the velocity is kept at each step"
-_L2_DOC = "L2 penalty, added to the gradient (coupled)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +24,9 @@ class SGD:
     Slots:   none
     Source:  Robbins and Monro, A Stochastic Approximation Method, Annals of Mathematical
              Statistics 22, 1951. Weight decay as in torch.optim.SGD.
+    Forks:   none: every library agrees.
+    Use:     as the baseline that everything else must beat, and where a good schedule for
+             lr is known.
     """
 
     panels: ClassVar[tuple[Panel, ...]] = (
@@ -35,10 +35,10 @@ class SGD:
         Panel("learning rate", ("effective_lr",)),
     )
 
-    lr: Hyper = setting(1e-3, _LR_DOC, gt=0)
-    weight_decay: Hyper = setting(0.0, _L2_DOC, ge=0)
+    lr: Hyper = fields.lr(1e-3, 1e-3, 1.0)
+    weight_decay: Hyper = fields.l2()
 
-    def init(self, params: Array) -> State:
+    def init(self, params: Array, layout: Layout) -> State:
         """No slots."""
         return {}
 
@@ -57,13 +57,15 @@ class SGDM:
     """SGD with momentum (heavy ball): the gradient feeds a velocity that decays.
 
     Rule:    g_t = grad + weight_decay theta
-             v_t = momentum v_(t-1) + g_t
+             v_1 = g_1,  v_t = momentum v_(t-1) + (1 - dampening) g_t
              update = -lr v_t
     Slots:   v, the velocity, (R, P), zero at the start
     Source:  Polyak, Some methods of speeding up the convergence of iteration methods, USSR
-             Computational Mathematics and Mathematical Physics 4(5), 1964. The learning rate
-             stays outside the velocity, as in torch.optim.SGD; Sutskever et al. (ICML 2013)
-             put it inside, which is the same as long as it is constant.
+             Computational Mathematics and Mathematical Physics 4(5), 1964. As in
+             torch.optim.SGD, whose first velocity is not dampened.
+    Forks:   lr stays outside the velocity, as in torch and optax; Sutskever et al. (ICML
+             2013) and Keras put it inside, which is the same as long as it is constant.
+    Use:     as the first choice for convolutional networks with a tuned lr and a schedule.
     """
 
     panels: ClassVar[tuple[Panel, ...]] = (
@@ -72,17 +74,22 @@ class SGDM:
         Panel("learning rate", ("effective_lr",)),
     )
 
-    lr: Hyper = setting(1e-3, _LR_DOC, gt=0)
-    momentum: Hyper = setting(0.9, _MOMENTUM_DOC, ge=0, lt=1)
-    weight_decay: Hyper = setting(0.0, _L2_DOC, ge=0)
+    lr: Hyper = fields.lr(1e-3, 1e-3, 1.0)
+    momentum: Hyper = fields.momentum()
+    dampening: Hyper = setting(0.0, "how much less than whole a gradient enters", ge=0, lt=1)
+    weight_decay: Hyper = fields.l2()
 
-    def init(self, params: Array) -> State:
+    def init(self, params: Array, layout: Layout) -> State:
         """The velocity at rest."""
-        return {"v": zeros(params)}
+        return zeros(params, "v")
 
     def update(self, grads: Array, state: State, step: Step) -> Array:
         """The update of one step, (R, P)."""
-        velocity = _accelerate(self.momentum, grads, state, step, self.weight_decay)[1]
+        grads = with_l2(grads, self.weight_decay, step)
+        velocity = scale(state["v"], self.momentum, out=state["v"])
+        if step.t > 1 and not is_zero(self.dampening):
+            grads = scale(grads, 1 - self.dampening, out=step.out)
+        np.add(velocity, grads, out=velocity)
         return scale(velocity, -step.lr, out=step.out)
 
     def trace(self, series: Mapping[str, Array], lr: Array, t: Array) -> dict[str, Array]:
@@ -102,33 +109,28 @@ class Nesterov:
              rate O(1/k^2), 1983, in the form of Sutskever, Martens, Dahl and Hinton, On the
              importance of initialization and momentum in deep learning, ICML 2013, as in
              torch.optim.SGD(nesterov=True).
+    Forks:   lr outside the velocity, as in sgdm.
+    Use:     in place of sgdm where the loss oscillates.
     """
 
     panels: ClassVar[tuple[Panel, ...]] = SGDM.panels
 
-    lr: Hyper = setting(1e-3, _LR_DOC, gt=0)
-    momentum: Hyper = setting(0.9, _MOMENTUM_DOC, gt=0, lt=1)
-    weight_decay: Hyper = setting(0.0, _L2_DOC, ge=0)
+    lr: Hyper = fields.lr(1e-3, 1e-3, 1.0)
+    momentum: Hyper = fields.momentum()
+    weight_decay: Hyper = fields.l2()
 
-    def init(self, params: Array) -> State:
+    def init(self, params: Array, layout: Layout) -> State:
         """The velocity at rest."""
-        return {"v": zeros(params)}
+        return zeros(params, "v")
 
     def update(self, grads: Array, state: State, step: Step) -> Array:
         """The update of one step, (R, P)."""
-        grads, velocity = _accelerate(self.momentum, grads, state, step, self.weight_decay)
+        grads = with_l2(grads, self.weight_decay, step)
+        velocity = scale(state["v"], self.momentum, out=state["v"])
+        np.add(velocity, grads, out=velocity)
         ahead = scale(velocity, self.momentum, out=step.out)
         return scale(np.add(ahead, grads, out=ahead), -step.lr, out=ahead)
 
     def trace(self, series: Mapping[str, Array], lr: Array, t: Array) -> dict[str, Array]:
         """The learning rate, the same for every parameter."""
         return {"effective_lr": lr}
-
-
-def _accelerate(
-    momentum: Hyper, grads: Array, state: State, step: Step, weight_decay: Hyper
-) -> tuple[Array, Array]:
-    """v <- momentum v + g; returns g with its L2 term, and v."""
-    grads = with_l2(grads, weight_decay, step)
-    velocity = scale(state["v"], momentum, out=state["v"])
-    return grads, np.add(velocity, grads, out=velocity)

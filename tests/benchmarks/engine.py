@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from adamcli.optimizers import RULES
 from adamcli.problems import MLP, NetworkStack, Task
 from adamcli.problems.datasets import Spiral
+from adamcli.recorder import Records
 from adamcli.schedules import Constant
 from adamcli.seeding import generator
 from adamcli.training import Trainee, train
@@ -53,7 +54,7 @@ def engine(runs: int, dtype: str) -> Callable[[], object]:
         for seed in range(runs)
     ]
     trainees = [
-        Trainee(RULES["adam"](lr=0.005), Constant(), traced=() if seed else (0,))
+        Trainee(RULES["adam"](lr=0.005), Constant(), records=Records(() if seed else (0,)))
         for seed in range(runs)
     ]
     return lambda: [s.metrics for s in train(NetworkStack(tasks), trainees, epochs=EPOCHS)]
