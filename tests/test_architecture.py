@@ -17,7 +17,7 @@ LAYERS = [
     ["optimizers", "problems", "schedules", "history", "stats"],
     ["config", "recorder"],
     ["training"],
-    ["runner", "store"],
+    ["runner", "store", "checks"],
     ["tables", "figures"],
     ["cli"],
 ]
@@ -32,7 +32,17 @@ ONLY = {
     "pydantic": {"config"},
     "threadpoolctl": {"runner", "environment"},
 }
-NUMERICAL = {"optimizers", "problems", "schedules", "history", "stats", "training", "layout"}
+NUMERICAL = {
+    "optimizers",
+    "problems",
+    "schedules",
+    "history",
+    "stats",
+    "training",
+    "layout",
+    "recorder",
+    "checks",
+}
 FILES = [
     path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__main__"
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
@@ -34,6 +34,8 @@ class Step:
         layout: where each named array lies in the P columns.
         out: (R, P), scratch that a rule may use and return.
         spare, extra: (R, P), scratch for anything else; `passes.with_l2` writes to `extra`.
+        curvature: gives the diagonal of the Hessian of the loss on this step's batch, (R, P),
+            where the problem can tell it; dear, so only called by rules that need it.
     """
 
     t: int
@@ -43,6 +45,7 @@ class Step:
     out: Array
     spare: Array
     extra: Array
+    curvature: Callable[[], Array] | None = None
 
 
 class Rule(Protocol):

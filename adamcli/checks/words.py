@@ -1,0 +1,107 @@
+"""What the libraries of the recorded cases call a rule's hyperparameters.
+
+A row of `WORDS` says which rule a case of a given optimizer is, and how its words become
+settings. A word that no setting answers makes the case one that is not offered, with the
+reason; it is never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adamcli.optimizers import RULES, Rule
+from adamcli.settings import settings_of
+
+Hyper = Mapping[str, Any]
+
+
+class NotOfferedError(Exception):
+    """A recorded case uses a fork that adamcli does not have; the message says which."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """How the words of a case become settings of a rule.
+
+    Words that are settings by the same name need no entry.
+
+    Attributes:
+        rule: the name of the rule.
+        names: a library's word and the setting it is, or the settings of a list of values.
+        only: words without a setting, and the one value that the rule has built in.
+        choose: another row for some cases, decided by their words.
+    """
+
+    rule: str
+    names: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    only: Mapping[str, Any] = field(default_factory=dict)
+    choose: Callable[[Hyper], Words | None] = lambda hyper: None
+
+
+_BETAS = {"betas": ("beta1", "beta2")}
+
+
+def _adamw(hyper: Hyper) -> Words | None:
+    """AdamW with AMSGrad's maximum is amsgrad with decoupled decay."""
+    return Words("amsgrad", _BETAS) if hyper.get("amsgrad") else None
+
+
+WORDS: dict[str, Words] = {
+    "sgd": Words("sgd"),
+    "sgdm": Words("sgdm", only={"nesterov": False}),
+    "nesterov": Words("nesterov", only={"nesterov": True, "dampening": 0}),
+    "rmsprop": Words(
+        "rmsprop",
+        {"alpha": "beta2", "eps_in_sqrt": "eps_in_root", "initial_scale": "initial"},
+    ),
+    "adam": Words("adam", _BETAS, only={"decoupled": False, "amsgrad": False}),
+    "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
+}
+"""By the optimizer that a recorded case names."""
+
+
+def rule_of(optimizer: str, hyper: Hyper) -> Rule:
+    """The rule of a recorded case.
+
+    Args:
+        optimizer: as the case names it.
+        hyper: its hyperparameters in the library's words, without `lr_scale`.
+
+    Raises:
+        NotOfferedError: adamcli has not got the rule or one of the forks.
+    """
+    words = WORDS.get(optimizer)
+    if words is None:
+        raise NotOfferedError(f"no rule for {optimizer}")
+    words = words.choose(hyper) or words
+    return _built(words.rule, _settings(words, hyper))
+
+
+def _settings(words: Words, hyper: Hyper) -> dict[str, Any]:
+    """The settings that the words of a case stand for."""
+    settings: dict[str, Any] = {}
+    known = {setting.name for setting in settings_of(RULES[words.rule])}
+    for word, value in hyper.items():
+        name = words.names.get(word, word)
+        if word in words.only:
+            if value != words.only[word]:
+                raise NotOfferedError(f"{word}: {value} is not offered, only {words.only[word]}")
+        elif isinstance(name, tuple):
+            settings |= dict(zip(name, value, strict=True))
+        elif name not in known:
+            raise NotOfferedError(f"no setting for {word}: {value}")
+        else:
+            settings[name] = value
+    return settings
+
+
+def _built(rule: str, settings: Mapping[str, Any]) -> Rule:
+    """The rule with settings of the types that it declares."""
+    kinds = {s.name: s.kind for s in settings_of(RULES[rule])}
+    typed = {
+        name: float(value) if kinds[name] is float and isinstance(value, int) else value
+        for name, value in settings.items()
+    }
+    return RULES[rule](**{n: tuple(v) if isinstance(v, list) else v for n, v in typed.items()})
