@@ -23,6 +23,9 @@ from adamcli.recorder import Recorder, Records
 from adamcli.schedules import Schedule
 from adamcli.settings import settings_of
 
+_MEASURED = ("grad_norm", "update_size")
+"""What is measured at the last step before an evaluation."""
+
 
 @dataclass(frozen=True)
 class Trainee:
@@ -54,7 +57,8 @@ class Snapshot:
         epoch: how many epochs are done.
         step: how many steps are done.
         metrics: named values of every run, each (R,) float64; NaN once a run has diverged.
-        diverged_at: (R,), the first step whose loss was not finite, 0 while there is none.
+        diverged_at: (R,), the first step whose loss was not finite, 0 while there is none. An
+            evaluation whose loss is not finite stands for the step that would come next.
         failed: for each row whose rule broke its contract, how; such a row stands still.
         params: (R, P), what was evaluated, live: copy what is to be kept beyond the next
             snapshot.
@@ -113,7 +117,7 @@ class _Stack:
         self.failed: dict[int, RuleError] = {}
         self.stopped = np.zeros(len(trainees), dtype=bool)
         self.some_stopped = False
-        self.measured: dict[str, Array] = {}
+        self.measured = {name: np.full(len(trainees), np.nan) for name in _MEASURED}
         self.t = 0
 
     @property
@@ -133,9 +137,9 @@ class _Stack:
         """One step of every run."""
         self.t += 1
         if not self.problem.gradient(self.params, batch, self.grads):
-            self.freeze(~self.problem.finite())
+            self.freeze(~self.problem.finite(), self.t)
         if measure:
-            self.measured = {"grad_norm": _norms(self.grads.astype(np.float64))[:, 0]}
+            self.measured["grad_norm"] = _norms(self.grads.astype(np.float64))[:, 0]
         if self.clip is not None:
             _clip(self.grads, self.clip)
         for group in self.groups:
@@ -148,9 +152,9 @@ class _Stack:
         if measure:
             self.measured["update_size"] = _update_sizes(self.updates, self.problem.layout)
 
-    def freeze(self, rows: Array) -> None:
-        """Mark rows (R,) of bool as diverged at this step, unless they already stand still."""
-        self.diverged_at[rows & ~self.stopped] = self.t
+    def freeze(self, rows: Array, step: int) -> None:
+        """Mark rows (R,) of bool as diverged at a step, unless they already stand still."""
+        self.diverged_at[rows & ~self.stopped] = step
         self.stopped |= rows
         self.some_stopped = bool(self.stopped.any())
 
@@ -165,7 +169,7 @@ class _Stack:
         with np.errstate(all="ignore"):
             params = self.evaluated()
             metrics = self.problem.evaluate(params) | self.measured
-        self.freeze(~np.isfinite(metrics["train_loss"]))
+        self.freeze(~np.isfinite(metrics["train_loss"]), self.t + 1)
         recorders = [recorder for group in self.groups for recorder in group.recorders]
         return Snapshot(
             epoch=epoch,
@@ -313,12 +317,17 @@ def _clip_column(trainees: Sequence[Trainee], dtype: np.dtype) -> Array | None:
 def _clip(grads: Array, largest: Array) -> None:
     """Scale the rows of `grads` that are longer than `largest`, in place."""
     norms = _norms(grads)
-    np.multiply(grads, np.where(norms > largest, largest / norms, 1), out=grads)
+    long = norms > largest
+    huge = long & np.isinf(norms)
+    if huge.any():  # the squares overflow even where the gradient does not
+        np.divide(grads, np.abs(grads).max(axis=1, keepdims=True), out=grads, where=huge)
+        norms = np.where(huge, _norms(grads), norms)
+    np.multiply(grads, np.where(long, largest / norms, 1), out=grads)
 
 
 def _update_sizes(updates: Array, layout: Layout) -> Array:
     """The average over the arrays of the mean |update| in each, (R,) float64; as the article."""
     sizes = np.abs(updates.astype(np.float64))
     means = [sizes[:, tensor.start : tensor.stop].mean(axis=1) for tensor in layout.tensors]
-    total: Array = np.add.reduce(means)
-    return total / len(means)
+    # One after another: NumPy's own sum over eight or more takes another order for one run.
+    return sum(means[1:], start=means[0]) / len(means)

@@ -61,6 +61,16 @@ def test_layout_names_places_in_c_order():
         layout.index("W1[-1,0]")
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_loss_of_a_point_far_on_the_right_side_keeps_its_digits(dtype):
+    size = np.array([1, 5, 10, 17.5, 30, 40, 80])
+    logits, targets = np.array([size, -size])[None, :, None], np.array([1, 0])[None, :, None]
+    for k in (0, 1):
+        z, y = logits[:, k].astype(dtype), np.full((1, 1, 7), targets[0, k, 0], dtype)
+        losses = BinaryCrossEntropy().per_sample(z, y)[0]
+        np.testing.assert_allclose(losses, np.log1p(np.exp(-size)), rtol=1e-6, atol=0)
+
+
 @pytest.mark.parametrize("loss", [BinaryCrossEntropy(), SoftmaxCrossEntropy()], ids=str)
 def test_loss_and_gradient_are_finite_and_exact_at_huge_logits(loss):
     logits = np.array([[[800.0, -800.0, 0.0]]])

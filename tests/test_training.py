@@ -13,7 +13,7 @@ from adamcli.problems import MLP, NetworkStack
 from adamcli.problems.datasets import Blobs, Spiral
 from adamcli.recorder import Records
 from adamcli.schedules import SCHEDULES, Constant, Cosine, Linear, StepDecay
-from adamcli.training import Trainee, train
+from adamcli.training import Trainee, _clip, train
 
 
 def rows(count: int, dtype: str, **changes):
@@ -43,16 +43,19 @@ def test_stacked_runs_equal_separate_runs_bit_for_bit(others, dtype):
 
 
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
+@pytest.mark.parametrize("hidden", [(8,), (6, 5, 4, 3)], ids=len)
 @pytest.mark.parametrize("dataset", [Spiral(samples=90), Blobs(samples=90)], ids=str)
-def test_order_of_the_stack_does_not_change_bits(activation, dataset):
-    model = MLP(hidden=(8,), init="he", activation=activation)
+def test_order_of_the_stack_does_not_change_bits(activation, dataset, hidden):
+    model = MLP(hidden=hidden, init="he", activation=activation)
     tasks = [task(seed=s, model=model, dataset=dataset) for s in range(5)]
     trainees = [Trainee(rule(name), Constant()) for name in list(RULES)[:5]]
     forward = snapshots(tasks, trainees)
     backward = snapshots(tasks[::-1], trainees[::-1])
     for row in range(5):
+        alone = snapshots([tasks[row]], [trainees[row]])
         for name, values in numbers(forward, row).items():
             np.testing.assert_array_equal(numbers(backward, 4 - row)[name], values, err_msg=name)
+            np.testing.assert_array_equal(numbers(alone, 0)[name], values, err_msg=name)
 
 
 def test_a_diverging_run_freezes_where_it_is_and_leaves_the_others_their_bits():
@@ -83,6 +86,20 @@ def test_divergence_is_noted_at_the_first_step_whose_loss_is_not_finite():
             finite = stack.gradient(params, (t - 1) % 4, grads)
             assert finite == (t < step)
             params -= 1e200 * grads
+
+
+@pytest.mark.parametrize("eval_every", [1, 2, 3, 5])
+def test_step_of_divergence_does_not_depend_on_the_cadence_of_evaluation(eval_every):
+    one = task(epochs=10)
+    wild = rule("adamw", lr=1e10)
+    found = [snapshots([one], [wild], eval_every=n)[-1].diverged_at[0] for n in (1, eval_every)]
+    assert found[0] == found[1] > 0
+
+
+def test_a_stack_that_dies_before_its_first_evaluation_has_the_metrics_of_any_other():
+    kept = snapshots([task(epochs=9)], [rule("sgdm", lr=1e200)], eval_every=9)
+    assert kept[-1].metrics.keys() == snapshots([task()], [rule("sgd")])[-1].metrics.keys()
+    assert all(np.isnan(values).all() for values in kept[-1].metrics.values())
 
 
 def test_training_ends_when_all_have_diverged():
@@ -134,6 +151,14 @@ def test_clipping_limits_the_step_and_reports_the_whole_gradient():
     assert moved == pytest.approx(norm / 2, rel=1e-12)
     assert clipped.metrics["grad_norm"][0] == norm
     np.testing.assert_array_equal(loose.params, free.params)
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float64", 1e200), ("float32", 1e30)])
+def test_a_gradient_whose_squares_overflow_is_clipped_and_not_lost(dtype, size):
+    grads = np.array([[3, -4], [3, -4]], dtype) * np.array([[size], [1]], dtype)
+    with np.errstate(over="ignore"):  # as in the loop
+        _clip(grads, np.array([[5.0], [np.inf]], dtype))
+    np.testing.assert_allclose(grads, [[3, -4], [3, -4]], rtol=1e-6)
 
 
 def test_schedules_start_at_one_and_end_where_they_say():

@@ -53,9 +53,11 @@ class BinaryCrossEntropy:
         """max(z, 0) - z y + log1p(exp(-|z|)), (R, B); max(z, 0) as (z + |z|) / 2."""
         z, y = logits[:, 0], targets[:, 0]
         size = np.abs(z)
-        losses = np.log1p(np.exp(-size))
+        tail = np.log1p(np.exp(-size))
+        # First the two that cancel exactly for a point classed right: the tail is all its loss.
+        losses = np.multiply(size, 0.5, out=size)
         losses += (0.5 - y) * z
-        losses += np.multiply(size, 0.5, out=size)
+        losses += tail
         return losses
 
     def correct(self, logits: Array, targets: Array) -> Array:
