@@ -21,6 +21,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rmsprop": {"lr": 0.003},
     "adam": {"lr": 0.005},
     "adamw": {"lr": 0.005, "weight_decay": 0.1},
+    "lamb": {"lr": 0.02},
+    "lars": {"lr": 10.0},
 }
 
 

@@ -58,6 +58,8 @@ WORDS: dict[str, Words] = {
     ),
     "adam": Words("adam", _BETAS, only={"decoupled": False, "amsgrad": False}),
     "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
+    "lamb": Words("lamb", _BETAS),
+    "lars": Words("lars", {"trust_coefficient": "trust"}),
 }
 """By the optimizer that a recorded case names."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import RMSProp
+from adamcli.optimizers.layerwise import LAMB, LARS
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
 from adamcli.optimizers.wrappers import Wrapping
@@ -18,6 +19,8 @@ RULES: dict[str, type[Rule]] = {
     "rmsprop": RMSProp,
     "adam": Adam,
     "adamw": AdamW,
+    "lamb": LAMB,
+    "lars": LARS,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]

@@ -1,0 +1,120 @@
+"""Rules that look at whole arrays: properties, and steps worked by hand."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from stacks import rule
+from test_optimizers import LAYOUT, gradients, start, walk
+
+from adamcli.layout import Layout
+from adamcli.optimizers import RULES
+from adamcli.optimizers.arrays import norms, root_mean_squares, spread
+from adamcli.training import stacked
+
+PARTS = {"W": slice(0, 6), "b": slice(6, 9)}
+
+
+def lengths(values: np.ndarray) -> np.ndarray:
+    """The norm of each of the arrays of LAYOUT, (..., 2)."""
+    parts = [(values[..., part] ** 2).sum(axis=-1) for part in PARTS.values()]
+    return np.sqrt(np.stack(parts, axis=-1))
+
+
+def alike_in_company(rules, dtype="float64"):
+    """Whether rules have the same bits as columns of one rule and alone."""
+    together = walk(stacked(rules), gradients(dtype=dtype), start(dtype=dtype))
+    for row, one in enumerate(rules):
+        alone = walk(one, gradients(dtype=dtype)[:, [row]], start(dtype=dtype)[[row]])
+        np.testing.assert_array_equal(together[:, row], alone[:, 0])
+
+
+def test_norms_and_mean_squares_are_of_single_arrays():
+    values = start()
+    np.testing.assert_allclose(norms(values, LAYOUT, np.empty_like(values)), lengths(values))
+    means = root_mean_squares(values, LAYOUT, np.empty_like(values))
+    np.testing.assert_allclose(means, lengths(values) / np.sqrt([6, 3]))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_norms_of_a_row_do_not_depend_on_the_other_rows(dtype):
+    layout = Layout.of({"W": (40, 50), "b": (50,), "c": (1,)})
+    values = np.random.default_rng(0).normal(size=(33, layout.size)).astype(dtype)
+    together = norms(values, layout, np.empty_like(values))
+    for row in range(33):
+        one = values[[row]]
+        np.testing.assert_array_equal(norms(one, layout, np.empty_like(one))[0], together[row])
+
+
+def test_spread_gives_every_entry_the_value_of_its_array():
+    out = spread(np.array([[1.0, 2.0]]), LAYOUT, out=np.empty((1, 9)))
+    np.testing.assert_array_equal(out, [[1] * 6 + [2] * 3])
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_step_of_lamb_is_lr_times_the_norm_of_the_weights(decay):
+    one = rule("lamb", lr=0.05, weight_decay=decay)
+    path = [start(), *walk(one, gradients(), start())]
+    for before, after in itertools.pairwise(path):
+        np.testing.assert_allclose(lengths(after - before), 0.05 * lengths(before), rtol=1e-12)
+
+
+def test_a_zero_array_takes_the_plain_adam_step_under_lamb():
+    params = start()
+    params[:, PARTS["b"]] = 0
+    one, plain = rule("lamb", lr=0.05, eps=1e-8), rule("adam", lr=0.05)
+    got, expected = (walk(r, gradients(steps=1), params)[0] for r in (one, plain))
+    np.testing.assert_allclose(got[:, PARTS["b"]], expected[:, PARTS["b"]], rtol=1e-13)
+
+
+def test_lamb_clips_the_norm_over_all_arrays_before_the_moments():
+    one, plain = rule("lamb", max_grad_norm=0.5), rule("lamb")
+    grads = gradients()
+    norm = np.sqrt((grads**2).sum(axis=2, keepdims=True))
+    clipped = grads * np.minimum(1, 0.5 / norm)
+    np.testing.assert_allclose(walk(one, grads, start()), walk(plain, clipped, start()))
+    loose = rule("lamb", max_grad_norm=1e3)
+    np.testing.assert_array_equal(walk(loose, grads, start()), walk(plain, grads, start()))
+
+
+def test_lamb_without_adaptation_or_decay_is_adam():
+    one = RULES["lamb"](lr=0.1, eps=1e-8, always_adapt=False)
+    plain = RULES["adam"](lr=0.1)
+    np.testing.assert_array_equal(
+        walk(one, gradients(), start()), walk(plain, gradients(), start())
+    )
+
+
+@pytest.mark.parametrize("name", ["lamb", "lars"])
+@pytest.mark.parametrize("switches", [{"always_adapt": False}, {"trust_clip": True}], ids=str)
+def test_switches_of_the_trust_ratio_act_row_by_row(name, switches):
+    both = [(0.0, 5.0), (0.1, 1.0), (1.0, 1.0)]
+    alike_in_company([rule(name, weight_decay=decay, lr=lr, **switches) for decay, lr in both])
+
+
+def test_first_step_of_lars_worked_by_hand():
+    # |W| = 2, |grad W| = 4: trust 0.01 * 2 / 4; b = 0: ratio 1.
+    params, grads = np.zeros((1, 9)), np.zeros((1, 9))
+    params[0, 0], grads[0, 1], grads[0, 6] = 2, 4, 3
+    one = RULES["lars"](lr=0.5, trust=0.01, eps=0.0)
+    moved = walk(one, grads[None], params)[0, 0] - params[0]
+    np.testing.assert_allclose(moved[[1, 6]], [-0.5 * 0.005 * 4, -0.5 * 3], rtol=1e-14)
+
+
+def test_norms_of_lars_forks_agree_without_decay_and_differ_with_it():
+    forms = [
+        [RULES["lars"](trust_norm=form, weight_decay=d) for form in ("paper", "sum")]
+        for d in (0.0, 0.5)
+    ]
+    for (one, other), same in zip(forms, (True, False), strict=True):
+        got = [walk(r, gradients(), start()) for r in (one, other)]
+        assert np.array_equal(*got) == same
+
+
+def test_lars_without_momentum_does_not_dampen():
+    free, damped = (RULES["lars"](momentum=0.0, dampening=d) for d in (0.0, 0.5))
+    np.testing.assert_array_equal(
+        walk(free, gradients(), start()), walk(damped, gradients(), start())
+    )
