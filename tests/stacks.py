@@ -23,6 +23,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adamw": {"lr": 0.005, "weight_decay": 0.1},
     "lamb": {"lr": 0.02},
     "lars": {"lr": 10.0},
+    "adafactor": {"lr": 0.05},
 }
 
 

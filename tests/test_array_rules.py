@@ -10,7 +10,7 @@ from stacks import rule
 from test_optimizers import LAYOUT, gradients, start, walk
 
 from adamcli.layout import Layout
-from adamcli.optimizers import RULES
+from adamcli.optimizers import RULES, Rule, Step
 from adamcli.optimizers.arrays import norms, root_mean_squares, spread
 from adamcli.training import stacked
 
@@ -21,6 +21,11 @@ def lengths(values: np.ndarray) -> np.ndarray:
     """The norm of each of the arrays of LAYOUT, (..., 2)."""
     parts = [(values[..., part] ** 2).sum(axis=-1) for part in PARTS.values()]
     return np.sqrt(np.stack(parts, axis=-1))
+
+
+def at(t: int, one: Rule, params: np.ndarray) -> Step:
+    """A step of a rule at its own learning rate."""
+    return Step(t, one.lr, params, LAYOUT, *(np.empty_like(params) for _ in range(3)))
 
 
 def alike_in_company(rules, dtype="float64"):
@@ -118,3 +123,39 @@ def test_lars_without_momentum_does_not_dampen():
     np.testing.assert_array_equal(
         walk(free, gradients(), start()), walk(damped, gradients(), start())
     )
+
+
+def test_factored_second_moment_of_a_square_of_rank_one_is_exact():
+    rng = np.random.default_rng(3)
+    one = rule("adafactor")
+    state = one.init(start(), LAYOUT)
+    rows, columns = rng.normal(size=(3, 2, 1)), rng.normal(size=(3, 1, 3))
+    grads = np.concatenate([(rows * columns).reshape(3, 6), rng.normal(size=(3, 3))], axis=1)
+    one.update(grads, state, at(1, one, start()))
+    np.testing.assert_allclose(state["v"], grads**2, rtol=1e-14)
+
+
+def test_factored_second_moment_keeps_the_means_of_rows_and_columns():
+    one = rule("adafactor")
+    state = one.init(start(), LAYOUT)
+    grads = gradients()[0]
+    one.update(grads, state, at(1, one, start()))
+    squares, v = (LAYOUT.view(x, "W") for x in (grads**2, state["v"]))
+    for axis, slot in ((2, "rows W"), (1, "columns W")):
+        np.testing.assert_allclose(v.mean(axis=axis), squares.mean(axis=axis))
+        np.testing.assert_allclose(state[slot].mean(axis=(1, 2)), squares.mean(axis=(1, 2)))
+    assert np.abs(v - squares).max() > 0.1
+
+
+def test_step_of_adafactor_has_an_rms_of_at_most_lr_times_that_of_the_weights():
+    one = rule("adafactor", lr=0.02, clip=1.0)
+    path = [start(), *walk(one, gradients(), start())]
+    for before, after in itertools.pairwise(path):
+        assert (lengths(after - before) <= 0.02 * lengths(before) * (1 + 1e-12)).all()
+
+
+def test_step_of_adafactor_shrinks_as_one_over_the_root_of_t_where_lr_exceeds_that():
+    grads = np.repeat(gradients(steps=1), 9, axis=0)
+    path = np.array([start(), *walk(rule("adafactor", lr=1.0), grads, start())])
+    relative = lengths(np.diff(path, axis=0)) / lengths(path[:-1])
+    np.testing.assert_allclose(relative[8] * 3, relative[0], rtol=1e-12)

@@ -60,6 +60,7 @@ WORDS: dict[str, Words] = {
     "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
     "lamb": Words("lamb", _BETAS),
     "lars": Words("lars", {"trust_coefficient": "trust"}),
+    "adafactor": Words("adafactor", {"eps": ("eps1", "eps2"), "d": "clip"}, {"flavour": "torch"}),
 }
 """By the optimizer that a recorded case names."""
 

@@ -5,6 +5,7 @@ A rule is a frozen dataclass in a file of its family; a row in `RULES` names it.
 
 from __future__ import annotations
 
+from adamcli.optimizers.adafactor import Adafactor
 from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import RMSProp
 from adamcli.optimizers.layerwise import LAMB, LARS
@@ -21,6 +22,7 @@ RULES: dict[str, type[Rule]] = {
     "adamw": AdamW,
     "lamb": LAMB,
     "lars": LARS,
+    "adafactor": Adafactor,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from adamcli.layout import Array, Layout
+from adamcli.layout import Array, Layout, Tensor
+
+
+def matrices(layout: Layout) -> list[Tensor]:
+    """The arrays that are matrices, or stacks of them."""
+    return [tensor for tensor in layout.tensors if len(tensor.shape) > 1]
 
 
 def norms(values: Array, layout: Layout, scratch: Array) -> Array:
