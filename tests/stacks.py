@@ -24,6 +24,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "lamb": {"lr": 0.02},
     "lars": {"lr": 10.0},
     "adafactor": {"lr": 0.05},
+    "muon": {"lr": 0.02},
 }
 
 

@@ -159,3 +159,66 @@ def test_step_of_adafactor_shrinks_as_one_over_the_root_of_t_where_lr_exceeds_th
     path = np.array([start(), *walk(rule("adafactor", lr=1.0), grads, start())])
     relative = lengths(np.diff(path, axis=0)) / lengths(path[:-1])
     np.testing.assert_allclose(relative[8] * 3, relative[0], rtol=1e-12)
+
+
+def muon_move(one: Rule, grads: np.ndarray, layout: Layout) -> np.ndarray:
+    """The first update of muon divided by lr, as matrices (R, I, J) of the array W."""
+    params = np.zeros_like(grads)
+    scratch = [np.empty_like(grads) for _ in range(3)]
+    update = one.update(grads, one.init(params, layout), Step(1, one.lr, params, layout, *scratch))
+    return layout.view(update, "W") / -one.lr
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (6, 6), (5, 1)], ids=str)
+def test_step_of_muon_has_singular_values_near_one(shape):
+    layout = Layout.of({"b": (2,), "W": shape, "c": (1,)})
+    grads = np.random.default_rng(5).normal(size=(4, layout.size)) * [[1e-3], [1], [1e3], [1e6]]
+    one = rule("muon", scale="none")
+    moved = muon_move(one, grads, layout)
+    u, s, vt = np.linalg.svd(layout.view(grads, "W"), full_matrices=False)
+    values = (u.swapaxes(1, 2) @ moved @ vt.swapaxes(1, 2)).diagonal(axis1=1, axis2=2)
+    assert (values[s > 0.1 * s.max(axis=1, keepdims=True)] > 0.6).all()
+    assert (values < 1.3).all()
+    factors = {"original": max(1, shape[0] / shape[1]), "width": max(1, shape[1] / shape[0])}
+    factors["match_rms_adamw"] = 0.04 * max(shape)
+    for name, square in factors.items():
+        other = muon_move(rule("muon", scale=name), grads, layout)
+        np.testing.assert_allclose(other, moved * square**0.5, rtol=1e-12)
+
+
+def test_step_of_muon_does_not_depend_on_the_scale_of_the_gradient():
+    grads = gradients()
+    matrix = PARTS["W"]
+    paths = [walk(rule("muon"), k * grads, start())[:, :, matrix] for k in (1.0, 64.0)]
+    np.testing.assert_array_equal(*paths)
+
+
+def test_muon_leaves_the_other_arrays_to_adamw():
+    settings = {"other_lr": 0.3, "other_beta1": 0.8, "other_beta2": 0.9, "other_weight_decay": 0.1}
+    one = rule("muon", **settings)
+    plain = RULES["adamw"](lr=0.15, beta1=0.8, beta2=0.9, weight_decay=0.1)
+    path = walk(one, gradients(), start(), lr=one.lr / 2)  # a schedule halves both
+    expected = walk(plain, gradients(), start())
+    np.testing.assert_array_equal(path[..., PARTS["b"]], expected[..., PARTS["b"]])
+
+
+@pytest.mark.parametrize(
+    ("switches", "weights"),
+    [
+        ({}, (0.5 * 0.25, 0.5 + 0.5 * 0.5)),
+        ({"nesterov": False}, (0.25, 0.5)),
+        (
+            {"bias_correction": True},
+            (0.5 / (1 - 0.5**3) * 0.25, 0.5 / (1 - 0.5**2) + 0.5 / (1 - 0.5**3) * 0.5),
+        ),
+    ],
+    ids=str,
+)
+def test_second_direction_of_muon_worked_by_hand(switches, weights):
+    one = rule("muon", momentum=0.5, weight_decay=0.0, **switches)
+    grads = gradients(steps=2)
+    first, second = walk(one, grads, start())
+    direction = weights[0] * grads[0] + weights[1] * grads[1]
+    bare = rule("muon", momentum=0.0, nesterov=False)
+    expected = -one.lr * muon_move(bare, direction, LAYOUT)
+    np.testing.assert_allclose(LAYOUT.view(second - first, "W"), expected, atol=1e-15)

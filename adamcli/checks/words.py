@@ -29,14 +29,17 @@ class Words:
 
     Attributes:
         rule: the name of the rule.
-        names: a library's word and the setting it is, or the settings of a list of values.
+        names: a library's word and the setting it is, the settings of a list of values, or
+            the words of the mapping that it holds.
         only: words without a setting, and the one value that the rule has built in.
+        values: settings whose values have other names in a library.
         choose: another row for some cases, decided by their words.
     """
 
     rule: str
-    names: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, str | tuple[str, ...] | Words] = field(default_factory=dict)
     only: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     choose: Callable[[Hyper], Words | None] = lambda hyper: None
 
 
@@ -47,6 +50,27 @@ def _adamw(hyper: Hyper) -> Words | None:
     """AdamW with AMSGrad's maximum is amsgrad with decoupled decay."""
     return Words("amsgrad", _BETAS) if hyper.get("amsgrad") else None
 
+
+_MUON = Words(
+    "muon",
+    {
+        "ns_steps": "steps",
+        "ns_coefficients": "coefficients",
+        "ns_norm": "norm",
+        "adjust_lr": "scale",
+        "fallback": Words(
+            "muon",
+            {
+                "lr": "other_lr",
+                "betas": ("other_beta1", "other_beta2"),
+                "eps": "other_eps",
+                "weight_decay": "other_weight_decay",
+            },
+            only={"optimizer": "adamw", "decoupled": True, "eps_root": 0},
+        ),
+    },
+    values={"scale": {"optax_width": "width"}},
+)
 
 WORDS: dict[str, Words] = {
     "sgd": Words("sgd"),
@@ -61,6 +85,7 @@ WORDS: dict[str, Words] = {
     "lamb": Words("lamb", _BETAS),
     "lars": Words("lars", {"trust_coefficient": "trust"}),
     "adafactor": Words("adafactor", {"eps": ("eps1", "eps2"), "d": "clip"}, {"flavour": "torch"}),
+    "muon": _MUON,
 }
 """By the optimizer that a recorded case names."""
 
@@ -91,12 +116,14 @@ def _settings(words: Words, hyper: Hyper) -> dict[str, Any]:
         if word in words.only:
             if value != words.only[word]:
                 raise NotOfferedError(f"{word}: {value} is not offered, only {words.only[word]}")
+        elif isinstance(name, Words):
+            settings |= _settings(name, value)
         elif isinstance(name, tuple):
             settings |= dict(zip(name, value, strict=True))
         elif name not in known:
             raise NotOfferedError(f"no setting for {word}: {value}")
         else:
-            settings[name] = value
+            settings[name] = words.values[name].get(value, value) if name in words.values else value
     return settings
 
 

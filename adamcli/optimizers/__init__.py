@@ -9,6 +9,7 @@ from adamcli.optimizers.adafactor import Adafactor
 from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import RMSProp
 from adamcli.optimizers.layerwise import LAMB, LARS
+from adamcli.optimizers.muon import Muon
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
 from adamcli.optimizers.wrappers import Wrapping
@@ -23,6 +24,7 @@ RULES: dict[str, type[Rule]] = {
     "lamb": LAMB,
     "lars": LARS,
     "adafactor": Adafactor,
+    "muon": Muon,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]

@@ -67,9 +67,9 @@ class Adafactor:
         state = zeros(params, "v")
         state["alpha"] = np.zeros((len(params), len(layout.tensors)), params.dtype)
         for tensor in matrices(layout):
-            *outer, rows, columns = len(params), *tensor.shape
-            state[f"rows {tensor.name}"] = np.zeros((*outer, rows, 1), params.dtype)
-            state[f"columns {tensor.name}"] = np.zeros((*outer, 1, columns), params.dtype)
+            rows, columns = tensor.shape
+            state[f"rows {tensor.name}"] = np.zeros((len(params), rows, 1), params.dtype)
+            state[f"columns {tensor.name}"] = np.zeros((len(params), 1, columns), params.dtype)
         return state
 
     def update(self, grads: Array, state: State, step: Step) -> Array:
@@ -80,8 +80,8 @@ class Adafactor:
         np.sqrt(np.maximum(state["v"], floor, out=step.out), out=step.out)
         direction = np.divide(grads, step.out, out=step.out)
         self._measure(direction, state["alpha"], step)
-        length = spread(state["alpha"], step.layout, out=step.spare)
-        update = np.multiply(direction, np.negative(length, out=length), out=direction)
+        lengths = spread(-state["alpha"], step.layout, out=step.spare)
+        update = np.multiply(direction, lengths, out=direction)
         return less_decay(update, self.weight_decay, step)
 
     def _move_second_moment(self, grads: Array, state: State, step: Step, epsilon: Hyper) -> None:
@@ -92,8 +92,8 @@ class Adafactor:
         for tensor in matrices(step.layout):
             rows, columns = (state[f"{what} {tensor.name}"] for what in ("rows", "columns"))
             _average_factors(rows, columns, step.layout.view(squares, tensor.name), kept)
-            mean = rows.swapaxes(-1, -2).mean(axis=-1, keepdims=True)
-            share = rows / np.maximum(mean, coefficient(_lifted(epsilon, rows), rows))
+            mean = rows[:, :, 0].mean(axis=1)[:, None, None]
+            share = rows / np.maximum(mean, coefficient(_lifted(epsilon), rows))
             np.multiply(share, columns, out=step.layout.view(state["v"], tensor.name))
 
     def _measure(self, direction: Array, alpha: Array, step: Step) -> None:
@@ -129,15 +129,13 @@ def _average_factors(rows: Array, columns: Array, squares: Array, kept: Hyper) -
 
     The sums are products with ones, since only a product's bits do not depend on R.
     """
-    count_rows, count_columns = squares.shape[-2:]
+    count_rows, count_columns = squares.shape[1:]
     of_rows = squares @ np.full((count_columns, 1), 1 / count_columns, squares.dtype)
     of_columns = np.full((1, count_rows), 1 / count_rows, squares.dtype) @ squares
     for factor, means in ((rows, of_rows), (columns, of_columns)):
-        average(factor, means, _lifted(kept, factor), scratch=means)
+        average(factor, means, _lifted(kept), scratch=means)
 
 
-def _lifted(value: Hyper, like: Array) -> Hyper:
-    """A hyperparameter whose column stands along the first axis of (R, ..., I, J)."""
-    if isinstance(value, np.ndarray):
-        return value.reshape(-1, *[1] * (like.ndim - 1))
-    return value
+def _lifted(value: Hyper) -> Hyper:
+    """A hyperparameter that can act on matrices, (R, I, J): a column becomes (R, 1, 1)."""
+    return value[:, :, None] if isinstance(value, np.ndarray) else value

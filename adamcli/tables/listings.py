@@ -82,7 +82,9 @@ def _default(setting: Setting) -> str:
 def _allowed(setting: Setting) -> str:
     """The values that a setting may have."""
     allowed = "true, false" if setting.kind is bool else setting.range
-    allowed = f"list of {allowed or setting.kind.__name__}" if setting.many else allowed
+    if setting.many:
+        count = f"{setting.count} " if setting.count else ""
+        allowed = f"list of {count}{allowed or setting.kind.__name__}"
     return f"{allowed or setting.kind.__name__}{' or null' if setting.optional else ''}"
 
 
