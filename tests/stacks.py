@@ -25,6 +25,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "lars": {"lr": 10.0},
     "adafactor": {"lr": 0.05},
     "muon": {"lr": 0.02},
+    "sophia": {"lr": 0.003, "every": 3},
 }
 
 

@@ -15,13 +15,15 @@ LAYOUT = Layout.of({"W": (2, 3), "b": (3,)})
 
 
 def walk(rule: Rule, gradients: np.ndarray, start: np.ndarray, lr: float | None = None):
-    """Parameters after each step of fixed gradients: (T, R, P)."""
+    """Parameters after each step of fixed gradients and a curvature of 1: (T, R, P)."""
     params = start.copy()
     state = rule.init(params, LAYOUT)
     path = []
     scratch = [np.empty_like(params) for _ in range(3)]
+    ones = np.ones_like(params)
     for t, grads in enumerate(gradients, start=1):
-        step = Step(t, rule.lr if lr is None else lr, params, LAYOUT, *scratch)
+        rate = rule.lr if lr is None else lr
+        step = Step(t, rate, params, LAYOUT, *scratch, lambda: ones)
         params += rule.update(grads, state, step)
         path.append(params.copy())
     return np.array(path)
@@ -47,7 +49,8 @@ def test_rule_leaves_gradients_and_parameters_alone_and_keeps_shape_and_dtype(na
     before = grads.copy(), params.copy()
     one = rule(name, weight_decay=0.1)
     state = one.init(params, LAYOUT)
-    step = Step(1, one.lr, params, LAYOUT, *(np.empty_like(params) for _ in range(3)))
+    scratch = [np.empty_like(params) for _ in range(3)]
+    step = Step(1, one.lr, params, LAYOUT, *scratch, lambda: np.ones_like(params))
     update = one.update(grads, state, step)
     np.testing.assert_array_equal(grads, before[0])
     np.testing.assert_array_equal(params, before[1])
@@ -79,8 +82,10 @@ def test_rule_descends_a_convex_quadratic(name):
     first = (scale * params**2).sum()
     state = one.init(params, LAYOUT)
     scratch = [np.empty_like(params) for _ in range(3)]
+    curvature = np.broadcast_to(2 * scale, params.shape)
     for t in range(1, 400):
-        params += one.update(2 * scale * params, state, Step(t, one.lr, params, LAYOUT, *scratch))
+        step = Step(t, one.lr, params, LAYOUT, *scratch, lambda: curvature)
+        params += one.update(2 * scale * params, state, step)
     assert (scale * params**2).sum() < 0.25 * first
 
 

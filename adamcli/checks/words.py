@@ -86,6 +86,7 @@ WORDS: dict[str, Words] = {
     "lars": Words("lars", {"trust_coefficient": "trust"}),
     "adafactor": Words("adafactor", {"eps": ("eps1", "eps2"), "d": "clip"}, {"flavour": "torch"}),
     "muon": _MUON,
+    "sophia": Words("sophia", {**_BETAS, "clip_threshold": "clip", "update_interval": "every"}),
 }
 """By the optimizer that a recorded case names."""
 

@@ -12,6 +12,7 @@ from adamcli.optimizers.layerwise import LAMB, LARS
 from adamcli.optimizers.muon import Muon
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
+from adamcli.optimizers.sophia import Sophia
 from adamcli.optimizers.wrappers import Wrapping
 
 RULES: dict[str, type[Rule]] = {
@@ -25,6 +26,7 @@ RULES: dict[str, type[Rule]] = {
     "lars": LARS,
     "adafactor": Adafactor,
     "muon": Muon,
+    "sophia": Sophia,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]

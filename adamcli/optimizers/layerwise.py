@@ -149,7 +149,7 @@ class LARS:
         _EFFECTIVE_PANEL,
     )
 
-    lr: Hyper = fields.lr(1.0, 1e-1, 1e2, "learning rate, times the trust ratio")
+    lr: Hyper = fields.lr(1.0, 1e-1, 3e1, "learning rate, times the trust ratio")
     momentum: Hyper = fields.momentum()
     dampening: Hyper = setting(0.0, "how much less than whole a gradient enters", ge=0, lt=1)
     nesterov: bool = setting(False, "look one step ahead of the velocity")
