@@ -26,6 +26,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adafactor": {"lr": 0.05},
     "muon": {"lr": 0.02},
     "sophia": {"lr": 0.003, "every": 3},
+    "mars": {"lr": 0.01, "other_lr": 0.01},
+    "soap": {"lr": 0.01, "every": 3},
 }
 
 

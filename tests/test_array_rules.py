@@ -222,3 +222,110 @@ def test_second_direction_of_muon_worked_by_hand(switches, weights):
     bare = rule("muon", momentum=0.0, nesterov=False)
     expected = -one.lr * muon_move(bare, direction, LAYOUT)
     np.testing.assert_allclose(LAYOUT.view(second - first, "W"), expected, atol=1e-15)
+
+
+def test_mars_without_correction_is_adamw_on_short_gradients():
+    settings = {"lr": 0.1, "beta1": 0.9, "beta2": 0.99, "weight_decay": 0.1}
+    one = RULES["mars"](gamma=0.0, whole=True, **settings)
+    grads = 0.1 * gradients()
+    np.testing.assert_array_equal(
+        walk(one, grads, start()), walk(RULES["adamw"](**settings), grads, start())
+    )
+
+
+@pytest.mark.parametrize("form", ["adamw", "lion"])
+def test_mars_scales_long_arrays_down_to_norm_one_and_leaves_vectors_to_adamw(form):
+    one = rule("mars", gamma=0.0, form=form)
+    far, further = (walk(one, k * gradients(), start()) for k in (64.0, 128.0))
+    np.testing.assert_allclose(far[..., PARTS["W"]], further[..., PARTS["W"]], rtol=1e-12)
+    plain = RULES["adamw"](lr=0.01, beta2=0.95, weight_decay=0.1)
+    for k, path in ((64.0, far), (128.0, further)):
+        expected = walk(plain, k * gradients(), start())
+        np.testing.assert_array_equal(path[..., PARTS["b"]], expected[..., PARTS["b"]])
+
+
+@pytest.mark.parametrize("plain_first", [False, True])
+def test_second_average_of_mars_worked_by_hand(plain_first):
+    one = rule("mars", beta1=0.5, gamma=0.4, plain_first=plain_first)
+    grads = 0.1 * gradients(steps=2)
+    state = one.init(start(), LAYOUT)
+    for t in (1, 2):
+        one.update(grads[t - 1], state, at(t, one, start()))
+    first = grads[0] if plain_first else 1.4 * grads[0]
+    second = 1.4 * grads[1] - 0.4 * grads[0]
+    part = PARTS["W"]
+    np.testing.assert_allclose(state["m"][:, part], (first / 4 + second / 2)[:, part])
+    np.testing.assert_array_equal(state["previous"][:, part], grads[1][:, part])
+    np.testing.assert_array_equal(state["scaling"], [[1, 0]] * 3)
+    assert not state["previous"][:, PARTS["b"]].any()
+
+
+def test_step_of_mars_in_form_lion_has_one_length():
+    one = rule("mars", form="lion", lr=0.3, weight_decay=0.0)
+    path = np.array([start(), *walk(one, gradients(), start())])
+    np.testing.assert_allclose(np.abs(np.diff(path, axis=0))[..., PARTS["W"]], 0.3)
+
+
+def rotated(values: np.ndarray, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Values (..., 9) with the matrix W turned on both sides."""
+    turned = values.copy()
+    matrix = values[..., PARTS["W"]].reshape(*values.shape[:-1], 2, 3)
+    turned[..., PARTS["W"]] = (left @ matrix @ right.T).reshape(*values.shape[:-1], 6)
+    return turned
+
+
+@pytest.mark.parametrize("name", ["muon", "soap"])
+def test_rules_of_matrices_do_not_depend_on_the_coordinates(name):
+    rng = np.random.default_rng(7)
+    left, right = (np.linalg.qr(rng.normal(size=(n, n))).Q for n in (2, 3))
+    one = rule(name, weight_decay=0.1)
+    path = walk(one, gradients(steps=9), start())
+    turned = walk(one, rotated(gradients(steps=9), left, right), rotated(start(), left, right))
+    np.testing.assert_allclose(turned, rotated(path, left, right), rtol=1e-7, atol=1e-9)
+    adam = [
+        walk(rule("adam"), g, start()) for g in (gradients(), rotated(gradients(), left, right))
+    ]
+    assert np.abs(rotated(adam[0], left, right) - adam[1]).max() > 0.01
+
+
+def test_soap_measures_at_the_first_step_and_is_adam_where_nothing_is_correlated():
+    grads = gradients(steps=8)
+    grads[..., [1, 2, 3, 5]] = 0  # W has entries at (0, 0) and (1, 1) only
+    one = RULES["soap"](lr=0.1, beta1=0.9, beta2=0.99, eps=1e-30, every=3, weight_decay=0.0)
+    plain = RULES["adam"](lr=0.1, beta1=0.9, beta2=0.99, eps=1e-30)
+    path = walk(one, grads, start())
+    np.testing.assert_array_equal(path[0], start())
+    np.testing.assert_allclose(path[1:], walk(plain, grads[1:], start()), rtol=1e-12)
+
+
+def test_bases_of_soap_stay_orthogonal_and_near_the_eigenvectors():
+    one = rule("soap", every=1, beta2=0.5)
+    state = one.init(start(), LAYOUT)
+    for t, grads in enumerate(np.repeat(gradients(steps=1), 60, axis=0), start=1):
+        one.update(grads, state, at(t, one, start()))
+    for side in ("left", "right"):
+        basis, matrix = state[f"{side} basis W"], state[f"{side} W"]
+        turned = basis.transpose(0, 2, 1) @ matrix @ basis
+        np.testing.assert_allclose(basis.transpose(0, 2, 1) @ basis, [np.eye(len(basis[0]))] * 3,
+                                   atol=1e-12)  # fmt: skip
+        values = np.linalg.eigvalsh(matrix)[:, ::-1]
+        np.testing.assert_allclose(turned, values[:, None] * np.eye(len(basis[0])), atol=1e-9)
+
+
+def test_soap_decays_what_a_step_reaches():
+    free, decaying = (rule("soap", lr=0.1, weight_decay=d) for d in (0.0, 0.5))
+    two = gradients(steps=2)
+    np.testing.assert_allclose(
+        walk(decaying, two, start())[1], walk(free, two, start())[1] * (1 - 0.1 * 0.5)
+    )
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_row_that_is_not_finite_leaves_the_others_alone(name):
+    grads = gradients()
+    broken = grads.copy()
+    broken[:, 1], broken[0, 1, 0] = np.nan, np.inf
+    one = rule(name)
+    with np.errstate(all="ignore"):
+        path, mixed = walk(one, grads, start()), walk(one, broken, start())
+    np.testing.assert_array_equal(mixed[:, [0, 2]], path[:, [0, 2]])

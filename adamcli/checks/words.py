@@ -51,6 +51,19 @@ def _adamw(hyper: Hyper) -> Words | None:
     return Words("amsgrad", _BETAS) if hyper.get("amsgrad") else None
 
 
+_MARS = Words(
+    "mars",
+    {
+        **_BETAS,
+        "mars_type": "form",
+        "optimize_1d": "whole",
+        "lr_1d": "other_lr",
+        "betas_1d": ("other_beta1", "other_beta2"),
+        "weight_decay_1d": "other_weight_decay",
+        "first_step_plain": "plain_first",
+    },
+)
+
 _MUON = Words(
     "muon",
     {
@@ -86,6 +99,8 @@ WORDS: dict[str, Words] = {
     "lars": Words("lars", {"trust_coefficient": "trust"}),
     "adafactor": Words("adafactor", {"eps": ("eps1", "eps2"), "d": "clip"}, {"flavour": "torch"}),
     "muon": _MUON,
+    "mars": _MARS,
+    "soap": Words("soap", {**_BETAS, "precondition_frequency": "every"}),
     "sophia": Words("sophia", {**_BETAS, "clip_threshold": "clip", "update_interval": "every"}),
 }
 """By the optimizer that a recorded case names."""

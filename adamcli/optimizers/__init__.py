@@ -9,9 +9,11 @@ from adamcli.optimizers.adafactor import Adafactor
 from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import RMSProp
 from adamcli.optimizers.layerwise import LAMB, LARS
+from adamcli.optimizers.mars import MARS
 from adamcli.optimizers.muon import Muon
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
+from adamcli.optimizers.soap import SOAP
 from adamcli.optimizers.sophia import Sophia
 from adamcli.optimizers.wrappers import Wrapping
 
@@ -27,6 +29,8 @@ RULES: dict[str, type[Rule]] = {
     "adafactor": Adafactor,
     "muon": Muon,
     "sophia": Sophia,
+    "mars": MARS,
+    "soap": SOAP,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]

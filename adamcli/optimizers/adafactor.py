@@ -11,7 +11,7 @@ import numpy as np
 
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import fields
-from adamcli.optimizers.arrays import matrices, root_mean_squares, spread
+from adamcli.optimizers.arrays import lifted, matrices, root_mean_squares, spread
 from adamcli.optimizers.passes import average, coefficient, less_decay, scale, zeros
 from adamcli.optimizers.rule import Hyper, Panel, State, Step
 from adamcli.settings import setting
@@ -93,7 +93,7 @@ class Adafactor:
             rows, columns = (state[f"{what} {tensor.name}"] for what in ("rows", "columns"))
             _average_factors(rows, columns, step.layout.view(squares, tensor.name), kept)
             mean = rows[:, :, 0].mean(axis=1)[:, None, None]
-            share = rows / np.maximum(mean, coefficient(_lifted(epsilon), rows))
+            share = rows / np.maximum(mean, coefficient(lifted(epsilon), rows))
             np.multiply(share, columns, out=step.layout.view(state["v"], tensor.name))
 
     def _measure(self, direction: Array, alpha: Array, step: Step) -> None:
@@ -133,9 +133,4 @@ def _average_factors(rows: Array, columns: Array, squares: Array, kept: Hyper) -
     of_rows = squares @ np.full((count_columns, 1), 1 / count_columns, squares.dtype)
     of_columns = np.full((1, count_rows), 1 / count_rows, squares.dtype) @ squares
     for factor, means in ((rows, of_rows), (columns, of_columns)):
-        average(factor, means, _lifted(kept), scratch=means)
-
-
-def _lifted(value: Hyper) -> Hyper:
-    """A hyperparameter that can act on matrices, (R, I, J): a column becomes (R, 1, 1)."""
-    return value[:, :, None] if isinstance(value, np.ndarray) else value
+        average(factor, means, lifted(kept), scratch=means)

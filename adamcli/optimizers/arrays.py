@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from adamcli.layout import Array, Layout, Tensor
-from adamcli.optimizers.rule import State, Step
+from adamcli.optimizers.rule import Hyper, State, Step
 
 
 def matrices(layout: Layout) -> list[Tensor]:
@@ -39,6 +39,11 @@ def room(scratch: Array, *shape: int) -> Array:
 def _layout_of(tensor: Tensor) -> Layout:
     """The layout of an array that is alone."""
     return Layout.of({tensor.name: tensor.shape})
+
+
+def lifted(value: Hyper) -> Hyper:
+    """A hyperparameter that can act on matrices, (R, I, J): a column becomes (R, 1, 1)."""
+    return value[:, :, None] if isinstance(value, np.ndarray) else value
 
 
 def norms(values: Array, layout: Layout, scratch: Array) -> Array:
