@@ -23,12 +23,14 @@ class Adafactor:
 
     Rule:    a_t = t^beta2_decay, the weight of the newest square
              matrices: r_t = r_(t-1) + a_t (mean of grad^2 over each row - r_(t-1))
-             c_t the same over each column,  v_t = r_t c_t / max(mean of r_t, eps1)
+             c_t the same over each column
+             v_t = r_t c_t / max(mean of r_t, eps1)
              other arrays: v_t = v_(t-1) + a_t (grad^2 - v_(t-1))
              u_t = grad / sqrt(max(v_t, eps1^2))
-             alpha_t = max(eps2, RMS(theta)) min(lr, 1 / sqrt(t)) / max(1, RMS(u_t) / clip)
+             with RMS the root mean square of an array:
+             rho_t = min(lr, 1 / sqrt(t)) / max(1, RMS(u_t) / clip)
+             alpha_t = max(eps2, RMS(theta)) rho_t
              update = -alpha_t u_t - lr weight_decay theta
-             RMS is the root mean square of each array
     Slots:   v, the second moment, (R, P), for matrices made of two slots of their own,
              `rows NAME`, (R, I, 1), and `columns NAME`, (R, 1, J), of an (I, J) matrix; alpha,
              the step length of each array, (R, T). All zero at the start; a_1 = 1 needs no

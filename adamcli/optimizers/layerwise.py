@@ -122,13 +122,14 @@ class LAMB:
 class LARS:
     """LARS: SGD with momentum whose gradient is scaled to the weights, array by array.
 
-    Rule:    trust_ratio = trust |theta| / (|grad| + weight_decay |theta| + eps) per array, 1
-             where |theta| or |grad| is 0
+    Rule:    per array, as its trust_ratio:
+             trust |theta| / (|grad| + weight_decay |theta| + eps)
+             or 1 where |theta| or |grad| is 0
              d_t = trust_ratio (grad + weight_decay theta)
              v_1 = d_1,  v_t = momentum v_(t-1) + (1 - dampening) d_t
              update = -lr v_t
              nesterov: update = -lr (d_t + momentum v_t)
-             trust_norm sum: trust_ratio = trust |theta| / (|grad + weight_decay theta| + eps)
+             trust_norm sum: |grad + weight_decay theta| + eps as the divisor
              trust_clip: min(trust_ratio / lr, 1) in place of trust_ratio
     Slots:   v, the velocity, (R, P), zero at the start; trust_ratio, of each array in the
              latest step, (R, T)

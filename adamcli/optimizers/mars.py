@@ -21,16 +21,18 @@ from adamcli.settings import setting
 class MARS:
     """MARS: AdamW or Lion on a gradient corrected by how it has changed; AdamW for vectors.
 
-    Rule:    matrices: c_t = grad_t + gamma beta1 / (1 - beta1) (grad_t - grad_(t-1))
-             c_t is divided by its norm, that of the matrix, where that exceeds 1
+    Rule:    matrices:
+             c_t = grad_t + gamma beta1 / (1 - beta1) (grad_t - grad_(t-1))
+             c_t is divided by its norm, that of the matrix, if that exceeds 1
              m_t = beta1 m_(t-1) + (1 - beta1) c_t
              v_t = beta2 v_(t-1) + (1 - beta2) c_t^2
              m_hat = m_t / (1 - beta1^t),  v_hat = v_t / (1 - beta2^t)
-             form adamw: update = -lr (m_hat / (sqrt(v_hat) + eps) + weight_decay theta)
-             form lion: update = -lr (sign(m_t) + weight_decay theta), without v
+             u_t = m_hat / (sqrt(v_hat) + eps); form lion: u_t = sign(m_t)
+             update = -lr (u_t + weight_decay theta)
              grad_0 = 0; with plain_first c_1 = grad_1
-             all other arrays: adamw with other_lr, which follows the schedule, and the other
-             settings of that name; with whole they are treated as matrices are
+             other arrays, unless whole: adamw with eps, other_beta1,
+             other_beta2, other_weight_decay and other_lr, which follows the
+             schedule
     Slots:   m, v, the first and second moment, and previous, the gradient before, (R, P);
              scaling, (R, T), what c of each array was multiplied by. All zero at the start;
              previous and scaling stay zero for arrays that are left to adamw
@@ -45,7 +47,7 @@ class MARS:
     """
 
     panels: ClassVar[tuple[Panel, ...]] = (
-        Panel("gradient, now and before", ("grad", "previous")),
+        Panel("gradient", ("grad",)),
         Panel("first moment", ("m", "m_hat")),
         Panel("second moment", ("v", "v_hat")),
         Panel("scaling of the array", ("scaling",)),

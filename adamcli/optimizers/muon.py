@@ -26,14 +26,16 @@ class Muon:
     """Muon: steps of matrices whose singular values are all about 1; AdamW for vectors.
 
     Rule:    matrices: m_t = momentum m_(t-1) + (1 - momentum) grad
-             u_t = (1 - momentum) grad + momentum m_t, or m_t without nesterov
-             X = u_t / max(|u_t|, eps), of u_t transposed where it has more rows than columns
+             u_t = (1 - momentum) grad + momentum m_t; m_t without nesterov
+             X = u_t / max(|u_t|, eps)
              `steps` times: A = X X',  X = (a + b A + c A A) X
+             (X transposed meanwhile where it has more rows than columns)
              update = -lr (k X + weight_decay theta)
-             scale original: k = sqrt(max(1, rows / columns)); match_rms_adamw:
-             0.2 sqrt(max(rows, columns)); width: sqrt(max(1, columns / rows)); none: 1
-             all other arrays: adamw with other_lr (null: lr), which follows the schedule,
-             and the other settings of that name
+             scale original: k = sqrt(max(1, rows / columns))
+             scale match_rms_adamw: k = 0.2 sqrt(max(rows, columns))
+             scale width: k = sqrt(max(1, columns / rows)); none: k = 1
+             other arrays: adamw with other_beta1, other_beta2, other_eps,
+             other_weight_decay and other_lr (null: lr), which follows the schedule
     Slots:   m, (R, P), the velocity of a matrix, the first moment of other arrays; v, (R, P),
              the second moment of other arrays, zero for matrices; both zero at the start.
              gain, (R, T), the norm of k X per norm of u_t of a matrix, zero for other arrays:
@@ -45,9 +47,10 @@ class Muon:
              rounds to bfloat16, and with an AdamW beside it, as both sources advise; they
              would give it the first and the last matrix too, here all matrices are Muon's.
     Forks:   norm add divides by |u_t| + eps, as Jordan and optax. bias_correction is optax's:
-             the average m is corrected, to the next step with nesterov. optax reads a matrix
-             transposed, which is scale width, and has nadam in place of AdamW when nesterov
-             is on, which is not offered.
+             the average m is corrected, to the next step with nesterov. A layer's matrix has
+             a row per input here, as in optax, and per output in torch: there scale original
+             does to a layer what width does here. optax has nadam in place of AdamW when
+             nesterov is on, which is not offered.
     Use:     for hidden layers of large networks; it costs a few products of matrices more
              than adamw.
     """

@@ -31,28 +31,29 @@ _SIDES = ("left", "right")
 class SOAP:
     """SOAP: Adam for matrices in the eigenbasis of their Shampoo preconditioner.
 
-    Rule:    of a matrix gradient G: L_t = b L_(t-1) + (1 - b) G G',  R_t the same of G' G,
-             with b = shampoo_beta, or beta2 where that is null
-             Q_L, Q_R: orthogonal, near the eigenvectors of L and R. t = 1 computes them, with
-             eigenvalues falling, and moves nothing; so k = t - 1 below
+    Rule:    a matrix gradient G has L_t = b L_(t-1) + (1 - b) G G'
+             and R_t = b R_(t-1) + (1 - b) G' G,  b = shampoo_beta or beta2
+             t = 1 moves nothing; Q_L, Q_R = the eigenvectors of L_1, R_1
+             t > 1, with k = t - 1 (vectors: with Q_L = Q_R = 1):
              m_t = beta1 m_(t-1) + (1 - beta1) grad
              v_t = beta2 v_(t-1) + (1 - beta2) (Q_L' grad Q_R)^2
-             s = lr sqrt(1 - beta2^k) / (1 - beta1^k), or lr without correct_bias
+             s = lr sqrt(1 - beta2^k) / (1 - beta1^k); lr without correct_bias
              theta <- theta - s Q_L (Q_L' m_t Q_R / (sqrt(v_t) + eps)) Q_R'
              theta <- theta (1 - lr weight_decay)
-             after `every` steps: columns of Q_L sorted by q' L q, falling, and with them the
-             rows of v; Q_L <- the orthogonal factor of L Q_L; the same for Q_R
-             vectors: the same with nothing turned
+             if k is a multiple of `every`, the same for Q_L and for Q_R:
+             columns q sorted by q' L_t q, falling, and rows of v_t with them
+             Q_L <- the orthogonal factor of L_t Q_L
     Slots:   m, the first moment, and v, the second one in the turned coordinates, (R, P).
              Of an (I, J) matrix: `left NAME`, L, and `left basis NAME`, Q_L, (R, I, I); `right
              NAME` and `right basis NAME`, (R, J, J). All zero at the start
-    Source:  Vyas, Morwani, Zhao, Kwun, Shapira, Brandfonbrener, Janson and Kakade, SOAP:
-             Improving and Stabilizing Shampoo using Adam, 2024, arXiv:2409.11321, algorithms
-             3 and 4. As the authors' code, nikhilvyas/SOAP, whose first step only measures,
-             with the eigenvectors in the precision of the run where it rounds to float32.
+    Source:  Vyas, Morwani, Zhao et al., SOAP: Improving and Stabilizing Shampoo using Adam,
+             2024, arXiv:2409.11321, algorithms 3 and 4. As the authors' code,
+             nikhilvyas/SOAP, whose first step only measures; where that finds the eigenvectors
+             in float32, here they are of the precision of the run.
     Forks:   eps is added to the root of the raw v, where adam adds it to that of the corrected
-             one, and the decay comes after the move, as in the authors' code. Its options for
-             one-sided and merged preconditioners are not offered.
+             one, and the decay comes after the move, as in the authors' code. Its options
+             to merge dimensions, to turn vectors and to leave large sides alone are not
+             offered.
     Use:     where steps are dear and matrices of moderate size: the products and bases cost
              several times adam's step. Nearly singular L or R leave the basis open, and then
              the last bits of a gradient decide the course.

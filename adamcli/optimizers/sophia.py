@@ -23,8 +23,9 @@ class Sophia:
     Rule:    m_t = beta1 m_(t-1) + (1 - beta1) grad,  m_hat = m_t / (1 - beta1^t)
              u_t = m_hat / max(gamma h_(t-1), eps), clipped to -clip ... clip
              update = -lr (u_t + weight_decay theta)
-             h_t = beta2 h_(t-1) + (1 - beta2) D at t = 1, 1 + every, 1 + 2 every, ..., with
-             D the curvature along each parameter before the step; else h_t = h_(t-1)
+             h_t = h_(t-1), but for t = 1, 1 + every, 1 + 2 every, ...:
+             h_t = beta2 h_(t-1) + (1 - beta2) D
+             with D the curvature along each parameter before the step
     Slots:   m, the first moment, and h, the mean curvature, (R, P), zero at the start; h is
              not corrected for that, so the first steps are clipped, which is lr sign(m)
     Source:  Liu, Li, Hall, Liang and Ma, Sophia: A Scalable Stochastic Second-order Optimizer
