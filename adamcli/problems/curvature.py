@@ -37,7 +37,8 @@ class GaussNewton:
         hidden = [signal[:, :-1] for signal in signals]
         self._slopes = [np.empty(h.shape, h.dtype) for h in hidden]
         self._deltas = [np.empty(h.shape, h.dtype) for h in hidden]
-        self._squares = [np.empty(a.shape, a.dtype) for a in (*hidden, logits)]
+        self._delta_squares = [np.empty(a.shape, a.dtype) for a in (*hidden, logits)]
+        self._signal_squares = [np.empty_like(signal) for signal in signals]
 
     def fill(
         self, weights: Sequence[Array], inputs: Array, roots: Iterable[Array], out: Sequence[Array]
@@ -52,20 +53,21 @@ class GaussNewton:
         for slope, activation in zip(self._slopes, self._activations, strict=True):
             slope.fill(1)
             activation.pull_back(slope)
-        for squares in self._squares:
+        for squares in self._delta_squares:
             squares.fill(0)
         for root in roots:
             self._add_squares(weights, root)
-        for signal, squares, diagonal in zip(
-            (inputs, *self._signals), self._squares, out, strict=True
-        ):
-            np.matmul(signal * signal, squares.transpose(0, 2, 1), out=diagonal)
+        for signal, squares in zip(self._signals, self._signal_squares, strict=True):
+            np.multiply(signal, signal, out=squares)
+        below = (inputs * inputs, *self._signal_squares)
+        for signals, deltas, diagonal in zip(below, self._delta_squares, out, strict=True):
+            np.matmul(signals, deltas.transpose(0, 2, 1), out=diagonal)
 
     def _add_squares(self, weights: Sequence[Array], delta: Array) -> None:
         """Take a root from the logits down and add the square of what arrives at each layer."""
         for k in range(len(weights) - 1, 0, -1):
             below = np.matmul(weights[k], delta, out=self._deltas[k - 1])
             np.multiply(below, self._slopes[k - 1], out=below)
-            self._squares[k] += np.multiply(delta, delta, out=delta)
+            self._delta_squares[k] += np.multiply(delta, delta, out=delta)
             delta = below
-        self._squares[0] += np.multiply(delta, delta, out=delta)
+        self._delta_squares[0] += np.multiply(delta, delta, out=delta)
