@@ -415,6 +415,35 @@ def test_a_reader_that_leaves_early_does_not_stop_the_training(folder):
     assert (folder / "outputs/latest/manifest.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("run tiny.yaml --no-figures >&-", 0, ""),
+        ("run tiny.yaml --no-figures 2>&- >&- <&-", 0, ""),
+        ("run tiny.yaml --no-figures 2>/dev/full", 0, ""),
+        ("run tiny.yaml --no-figures --json >/dev/full", 4, "error: cannot print the result"),
+        ("optimizers >/dev/full", 4, "error: cannot print the result"),
+        ("--help >/dev/full", 4, "error: cannot print the result"),
+        ("--version | true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("--help | true; exit ${PIPESTATUS[0]}", 0, ""),
+    ],
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_streams_that_are_closed_or_full(folder, line, code, words):
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m adamcli {line}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert ("error" in done.stderr, "internal bug" in done.stderr) == (bool(words), False)
+    assert (folder / "outputs/latest").exists() == ("run" in line)
+
+
 def test_output_of_a_pipe_has_no_control_bytes(folder):
     with process("run", "tiny.yaml", cwd=folder, env={"FORCE_COLOR": ""}) as running:
         out, err = running.communicate(timeout=60)
