@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -76,6 +77,13 @@ def test_run_leaves_the_documented_files_and_says_where(cli, folder):
     assert "epoch 3/3" in err
     assert f"saved outputs/{directory.name}\n" in err
     assert "next: adamcli plot-trace" in err
+
+
+def test_what_it_says_to_try_next_works(cli):
+    for hidden in ("[2]", "[1, 1]", "[8, 8]"):
+        _, _, err = cli("run", "tiny.yaml", "--set", f"model.hidden={hidden}", "--no-figures")
+        hint = re.search(r"next: adamcli (.*)  \(", err)[1]
+        assert cli(*shlex.split(hint))[0] == 0
 
 
 def test_run_again_trains_nothing_and_prints_the_same(cli, folder):
@@ -303,7 +311,7 @@ def test_shipped_experiments_are_found_from_any_folder(cli):
     ("args", "code", "words"),
     [
         (["rum"], 2, "No such command 'rum'"),
-        (["run"], 2, "Missing argument 'config'"),
+        (["run"], 2, "Missing argument 'CONFIG'"),
         (["run", "tiny.yaml", "--seeds", "0"], 2, "'--seeds'"),
         (["run", "tiny.yaml", "--format", "gif"], 2, "no format 'gif', --format"),
         (["run", "tny.yaml"], 2, "tiny.yaml"),
@@ -460,6 +468,24 @@ def test_every_command_has_one_sentence_and_an_example_that_parses(cli):
             code, text, _ = cli(*name.split(), "--help")
             assert code == 0
             assert f"Example: adamcli {name}" in text, name
+
+
+def test_usage_lines_name_their_arguments_once(cli):
+    for command, arguments in (
+        ("run", "{CONFIG}"),
+        ("compare", "{OPT}..."),
+        ("plot-trace", "[RUN]"),
+        ("optimizers", "[NAME]"),
+    ):
+        usage, *_ = cli(command, "--help")[1].splitlines()
+        assert usage == f"Usage: adamcli {command} [OPTIONS] {arguments}"
+
+
+def test_config_alone_prints_its_help(cli):
+    code, out, err = cli("config")
+    assert (code, err) == (0, "")
+    assert out == cli("config", "--help")[1]
+    assert "..." not in out.split("Commands:")[1]
 
 
 def test_hostile_text_is_shown_literally(cli, folder):
