@@ -20,7 +20,7 @@ from adamcli import tables
 from adamcli.history import RunHistory
 from adamcli.optimizers import RULES
 from adamcli.problems import DATASETS
-from adamcli.settings import setting
+from adamcli.settings import setting, settings_of
 from adamcli.tables import words
 from adamcli.tables.prose import Prose
 from adamcli.tables.spark import sparklines
@@ -309,6 +309,14 @@ def test_every_page_fits(registry, width: int):
     for name, entry in registry.items():
         lines = shown(tables.page(name, entry), width).split("\n")
         assert max(map(cell_len, lines)) <= width
+
+
+@pytest.mark.parametrize("registry", [RULES, DATASETS])
+def test_no_setting_is_broken_in_a_narrow_terminal(registry):
+    for name, entry in registry.items():
+        lines = shown(tables.page(name, entry), 40).split("\n")
+        firsts = {line.split(" ")[0] for line in lines}
+        assert {"setting", *(each.name for each in settings_of(entry))} <= firsts
 
 
 @dataclass(frozen=True, kw_only=True)

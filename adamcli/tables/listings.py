@@ -42,7 +42,7 @@ def settings_table(entry: type) -> RenderableType:
             Column("setting", [Cell.of(each.name, _NAME) for each in settings]),
             Column("default", [Cell.of(_default(each)) for each in settings]),
             Column("allowed", [Cell.of(_allowed(each)) for each in settings], rank=1, least=14),
-            Column("meaning", [Cell.of(each.doc) for each in settings], least=20),
+            Column("meaning", [Cell.of(each.doc) for each in settings], least=12),
         ]
     )
 
