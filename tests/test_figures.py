@@ -626,4 +626,6 @@ def test_log_ticks_are_round_where_there_is_room(bounds, ticks):
 
 def test_numbers_have_true_minus_signs_and_raised_powers():
     assert plain(-0.25) == "\N{MINUS SIGN}0.25"
+    assert plain(-2.5e-6) == "\N{MINUS SIGN}2.5\N{MULTIPLICATION SIGN}10⁻⁶"
+    assert (plain(1e-5), plain(-1e30)) == ("10⁻⁵", "\N{MINUS SIGN}10³⁰")
     assert power(1e-12) == "10⁻¹²"
