@@ -38,7 +38,7 @@ def limits(arrays: Iterable[Array], log: bool = False) -> Limits | None:
         return None
     low, high = float(values.min()), float(values.max())
     if log:
-        air = max(high / low, 1.2) ** 0.06
+        air = max(high / low, 1.2) ** 0.06 if high > low else 2.0
         return low / air, high * air
     air = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     return low - air, high + air
