@@ -507,3 +507,11 @@ def test_shutil_copy_of_a_run_directory_can_be_shown(cli, folder):
     cli("run", "tiny.yaml", "--no-figures", "--quiet")
     shutil.copytree(folder / "outputs/latest", folder / "elsewhere")
     assert cli("show", "elsewhere")[0] == 0
+
+
+def test_a_long_list_of_what_there_is_is_cut(cli, folder):
+    cli("run", "tiny.yaml", "--no-figures", "--quiet")
+    for k in range(14):
+        shutil.copytree(folder / "outputs/latest", folder / f"outputs/copy-{k}")
+    assert ", copy-6, copy-7, 3 more\n" in cli("show", "nosuch")[2]
+    assert ", copy-6, copy-7, 2 more\n" in cli("show", "c")[2]

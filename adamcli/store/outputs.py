@@ -11,7 +11,7 @@ from adamcli.config import Experiment
 from adamcli.errors import DamagedError, UsageError
 from adamcli.store import files
 from adamcli.store.directory import MANIFEST, RunDirectory
-from adamcli.text import safe, suggestion
+from adamcli.text import safe, some, suggestion
 
 LATEST = "latest"
 
@@ -64,7 +64,7 @@ def find(run: str | None, out: Path) -> RunDirectory:
     if len(matches) == 1:
         return RunDirectory(out / matches[0])
     what = f"{len(matches)} runs start with" if matches else "no run named"
-    fix = f"use one of {', '.join(matches)}" if matches else suggestion(run, names)
+    fix = f"use one of {some(matches)}" if matches else suggestion(run, names)
     fix = fix if names else "train one with `adamcli run configs/spiral.yaml`"
     raise UsageError(f"{what} {safe(run, 80)!r}", where=str(out), fix=fix)
 

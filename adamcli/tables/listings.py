@@ -12,6 +12,7 @@ from adamcli.settings import Setting, settings_of
 from adamcli.tables import words
 from adamcli.tables.grid import Cell, Column, Grid, line, stack
 from adamcli.tables.prose import Prose
+from adamcli.text import some
 
 if TYPE_CHECKING:
     from adamcli.store import Entry
@@ -56,7 +57,7 @@ def runs_table(entries: Sequence[Entry]) -> RenderableType:
             Column("status", [_status(each.status) for each in entries], rank=1),
             Column("runs", [Cell.of(str(each.runs)) for each in entries], rank=2, right=True),
             Column("written", [Cell.of(_moment(each.created)) for each in entries], rank=5),
-            Column("optimizers", [Cell.of(_some(each.labels)) for each in entries], 4, least=18),
+            Column("optimizers", [Cell.of(some(each.labels, 4)) for each in entries], 4, least=18),
         ],
         note=False,
     )
@@ -94,12 +95,6 @@ def _status(status: str) -> Cell:
 def _moment(created: str) -> str:
     """An ISO time to the minute: `2026-11-22 11:40`."""
     return created[:16].replace("T", " ")
-
-
-def _some(labels: Sequence[str], most: int = 4) -> str:
-    """The first few labels, and how many more there are."""
-    more = [f"{len(labels) - most} more"] if len(labels) > most else []
-    return ", ".join([*labels[:most], *more])
 
 
 def _fact(value: Any) -> str:
