@@ -205,6 +205,7 @@ def test_runs_that_are_missing_are_named():
     text = shown(tables.summary_table(some))
     assert "1 of 2 trained" in text
     assert re.search(r"adam +not trained", text)
+    assert "median and range over those of 2 seeds that are trained." in " ".join(text.split())
 
 
 def test_a_result_without_any_run_is_still_a_table():
