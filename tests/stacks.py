@@ -21,6 +21,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rmsprop": {"lr": 0.003},
     "adam": {"lr": 0.005},
     "adamw": {"lr": 0.005, "weight_decay": 0.1},
+    "amsgrad": {"lr": 0.005},
+    "adamax": {"lr": 0.005},
+    "nadam": {"lr": 0.005},
+    "adan": {"lr": 0.01},
+    "radam": {"lr": 0.01},
+    "adabelief": {"lr": 0.005},
+    "yogi": {"lr": 0.01},
 }
 
 

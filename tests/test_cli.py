@@ -318,7 +318,7 @@ def test_shipped_experiments_are_found_from_any_folder(cli):
         (["run", "tiny.yaml", "--set", "train.epoch=1"], 2, "did you mean 'epochs'?"),
         (["run", "tiny.yaml", "--set", "train.epochs"], 2, "--set #1"),
         (["compare", "adamm"], 2, "adamm"),
-        (["optimizers", "adma"], 2, "did you mean 'adam'?"),
+        (["optimizers", "adm"], 2, "did you mean 'adam'?"),
         (["datasets", "spirals"], 2, "did you mean 'spiral'?"),
         (["show", "nothing"], 2, "no run named 'nothing'"),
         (["plot-trace"], 2, "there is no run yet"),

@@ -5,8 +5,10 @@ A rule is a frozen dataclass in a file of its family; a row in `RULES` names it.
 
 from __future__ import annotations
 
-from adamcli.optimizers.adam import Adam, AdamW
+from adamcli.optimizers.adam import Adam, AdaMax, AdamW, AMSGrad
 from adamcli.optimizers.adaptive import RMSProp
+from adamcli.optimizers.belief import AdaBelief, RAdam, Yogi
+from adamcli.optimizers.nadam import Adan, NAdam
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
 from adamcli.optimizers.wrappers import Wrapping
@@ -18,6 +20,13 @@ RULES: dict[str, type[Rule]] = {
     "rmsprop": RMSProp,
     "adam": Adam,
     "adamw": AdamW,
+    "amsgrad": AMSGrad,
+    "adamax": AdaMax,
+    "nadam": NAdam,
+    "adan": Adan,
+    "radam": RAdam,
+    "adabelief": AdaBelief,
+    "yogi": Yogi,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]
