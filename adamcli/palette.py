@@ -47,11 +47,36 @@ RULE_STYLES = {
     "sgd": Style(GREY, LONG, "v"),
     "sgdm": Style(VERMILLION, DASHED, "s"),
     "nesterov": Style(ORANGE, DOTTED, "D"),
+    "signsgd": Style(SKY, LONG, "<"),
+    "signum": Style(SKY, DASHED, ">"),
+    "lion": Style(SKY, SOLID, "p"),
+    "rprop": Style(GREY, DOTTED, "h"),
+    "adagrad": Style(GREEN, LONG, "v"),
+    "adadelta": Style(GREEN, DOTTED, "D"),
     "rmsprop": Style(GREEN, DASH_DOT, "^"),
     "adam": Style(BLUE, SOLID, "o"),
     "adamw": Style(PURPLE, DASH_DOT_DOT, "P"),
+    "amsgrad": Style(BLUE, DASHED, "s"),
+    "adamax": Style(BLUE, DASH_DOT, "^"),
+    "nadam": Style(BLUE, LONG, "D"),
+    "adan": Style(ORANGE, DASH_DOT, "<"),
+    "radam": Style(GREEN, SOLID, "p"),
+    "adabelief": Style(PURPLE, SOLID, "h"),
+    "yogi": Style(PURPLE, DASHED, ">"),
+    "adopt": Style(VERMILLION, SOLID, "h"),
+    "schedulefree_sgd": Style(GREY, DASHED, "o"),
+    "schedulefree_adamw": Style(PURPLE, DOTTED, "D"),
+    "prodigy": Style(SKY, DOTTED, "v"),
+    "lamb": Style(ORANGE, SOLID, "P"),
+    "lars": Style(ORANGE, DASHED, "s"),
+    "adafactor": Style(GREY, SOLID, "p"),
+    "muon": Style(VERMILLION, DASH_DOT_DOT, "h"),
+    "sophia": Style(SKY, DASH_DOT_DOT, "^"),
+    "soap": Style(VERMILLION, LONG, ">"),
+    "mars": Style(PURPLE, LONG, "<"),
 }
-"""The style of each rule that adamcli ships, by its name."""
+"""The style of each rule that adamcli ships, by its name: no two share colour and dash, and
+the six that are compared most share neither."""
 
 
 class Labelled(Protocol):

@@ -28,6 +28,9 @@ class Search:
     from_one: bool = False
     trials: int = 1
 
+    def __str__(self) -> str:
+        return f"{_short(self.low)} to {_short(self.high)}"
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -102,6 +105,13 @@ def settings_of(cls: type) -> tuple[Setting, ...]:
         for f in dataclasses.fields(cls)
         if "setting" in f.metadata
     )
+
+
+def _short(value: float) -> str:
+    """A number as one would write it: `0.05`, `1e-4`."""
+    text = f"{value:g}" if value > 1e-3 else f"{value:.6e}"
+    mantissa, _, exponent = text.partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}" if exponent else text
 
 
 def _limit(value: float) -> str:

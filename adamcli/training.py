@@ -18,7 +18,6 @@ import numpy as np
 from adamcli.errors import RuleError
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import Averaging, Hyper, Rule, State, Step, Wrapping
-from adamcli.optimizers.wrappers import Average
 from adamcli.problems import Curved, Problem
 from adamcli.recorder import Recorder, Records
 from adamcli.schedules import Schedule
@@ -61,8 +60,7 @@ class Snapshot:
         diverged_at: (R,), the first step whose loss was not finite, 0 while there is none. An
             evaluation whose loss is not finite stands for the step that would come next.
         failed: for each row whose rule broke its contract, how; such a row stands still.
-        params: (R, P), what was evaluated, live: copy what is to be kept beyond the next
-            snapshot.
+        params: (R, P), what was evaluated.
         traces: for each traced row its series since the last snapshot, each (steps, K) for
             the row's K traced places: `grad`, `update`, `lr` (steps, 1) and every slot.
         layers: for each row that asks for them the norms since the last snapshot, each
@@ -194,12 +192,7 @@ class _Stack:
 
     def evaluated(self) -> Array:
         """The parameters at which the runs are evaluated, (R, P)."""
-        if not any(group.averages for group in self.groups):
-            return self.params
-        params = self.params.copy()
-        for group in self.groups:
-            params[group.here] = group.evaluated()
-        return params
+        return np.concatenate([group.evaluated() for group in self.groups])
 
 
 class _Group:
@@ -221,9 +214,8 @@ class _Group:
         curved = stack.curved
         curvature = None if curved is None else partial(stack.curvature, curved, self.here)
         self.at = Step(0, self.rule.lr, params, layout, out, spare, extra, curvature)
-        wrapping = members[0].wrapping
-        self.wrappers = wrapping.around(params, layout)
-        self.average = None if wrapping.ema is None else Average(wrapping.ema, params)
+        self.wrappers = members[0].wrapping.around(params, layout)
+        self.average = members[0].wrapping.average(params)
         self.recorders = [
             Recorder(row, row - rows.start, self.grads, self.state, self.at, member.records)
             for row, member in zip(rows, members, strict=True)
@@ -253,15 +245,10 @@ class _Group:
             return self.schedules[0].factor(t, self.total)
         return np.array([[schedule.factor(t, self.total)] for schedule in self.schedules])
 
-    @property
-    def averages(self) -> bool:
-        """Whether the rows are evaluated at another point than the one they are at."""
-        return self.average is not None or isinstance(self.rule, Averaging)
-
     def follow(self) -> None:
         """Let the average of the weights, where there is one, see a step that was taken."""
         if self.average is not None:
-            self.average.follow(self.at.params, self.at.spare)
+            self.average.follow(self.at, self.stack.stopped[self.here])
 
     def evaluated(self) -> Array:
         """The parameters of the rows where they are evaluated."""

@@ -39,16 +39,42 @@ class Words:
     rule: str
     names: Mapping[str, str | tuple[str, ...] | Words] = field(default_factory=dict)
     only: Mapping[str, Any] = field(default_factory=dict)
-    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     choose: Callable[[Hyper], Words | None] = lambda hyper: None
 
 
 _BETAS = {"betas": ("beta1", "beta2")}
 
 
+_AMSGRAD = Words("amsgrad", _BETAS | {"amsgrad_max_of": "max_of"}, only={"amsgrad": True})
+
+
 def _adamw(hyper: Hyper) -> Words | None:
     """AdamW with AMSGrad's maximum is amsgrad with decoupled decay."""
-    return Words("amsgrad", _BETAS) if hyper.get("amsgrad") else None
+    return _AMSGRAD if hyper.get("amsgrad") else None
+
+
+def _radam(hyper: Hyper) -> Words:
+    """Whether the threshold is above itself matters to no case, so either answer will do."""
+    return Words(
+        "radam",
+        _BETAS | {"eps_placement": "eps_beside"},
+        only={"threshold_strict": hyper.get("threshold_strict")},
+        values={"eps_beside": {"raw": "v", "hat": "v_hat"}},
+    )
+
+
+def _adan(hyper: Hyper) -> Words:
+    """The weight of the difference is beta2, as the authors have it."""
+    _, beta2, _ = hyper.get("betas", (0.98, 0.92, 0.99))
+    if hyper.get("diff_coefficient", beta2) != beta2:
+        raise NotOfferedError("1 - beta2 as the weight of the difference, a bug of optax.adan")
+    return Words(
+        "adan",
+        {"betas": ("beta1", "beta2", "beta3"), "decay": "proximal"},
+        only={"diff_coefficient": beta2, "eps_root": 0},
+        values={"proximal": {"prox": True, "decoupled": False}},
+    )
 
 
 _MARS = Words(
@@ -74,12 +100,13 @@ _MUON = Words(
         "fallback": Words(
             "muon",
             {
+                "optimizer": "other",
                 "lr": "other_lr",
                 "betas": ("other_beta1", "other_beta2"),
                 "eps": "other_eps",
                 "weight_decay": "other_weight_decay",
             },
-            only={"optimizer": "adamw", "decoupled": True, "eps_root": 0},
+            only={"decoupled": True, "eps_root": 0, "schedule": "simple"},
         ),
     },
     values={"scale": {"optax_width": "width"}},
@@ -95,6 +122,13 @@ WORDS: dict[str, Words] = {
     ),
     "adam": Words("adam", _BETAS, only={"decoupled": False, "amsgrad": False}),
     "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
+    "amsgrad": _AMSGRAD,
+    "adamax": Words("adamax", _BETAS),
+    "nadam": Words("nadam", _BETAS | {"schedule": "form"}),
+    "adan": Words("adan", choose=_adan),
+    "radam": Words("radam", choose=_radam),
+    "adabelief": Words("adabelief", _BETAS),
+    "yogi": Words("yogi", _BETAS | {"initial_accumulator": "initial"}, only={"init_m_too": True}),
     "lamb": Words("lamb", _BETAS),
     "lars": Words("lars", {"trust_coefficient": "trust"}),
     "adafactor": Words("adafactor", {"eps": ("eps1", "eps2"), "d": "clip"}, {"flavour": "torch"}),

@@ -14,18 +14,29 @@ if TYPE_CHECKING:
     from adamcli.settings import Setting
 
 Name = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Which one to explain.", show_default=False)
+    str | None, typer.Argument(metavar="NAME", help="Which one to explain.", show_default=False)
 ]
 
 
 def optimizers(name: Name = None, json: options.Json = False) -> None:
-    """List the optimizers; with a name, explain one: rule, hyperparameters, source.
+    """List the optimizers by family; with a name, explain one.
+
+    A page says rule, slots, source, how libraries differ, when to use it, the settings with
+    their defaults and the ranges they are tuned over, and the state per parameter.
 
     Example: adamcli optimizers adam
     """
     from adamcli.optimizers import RULES
+    from adamcli.tables import families_table, rule_page
 
-    _explain("optimizer", name, RULES, json)
+    _refuse_unknown("optimizer", name, RULES)
+    if json:
+        _show_documents("optimizers", name, {each: _rule_document(each) for each in RULES})
+    elif name is None:
+        output.show(families_table(RULES))
+        output.say("explain one: adamcli optimizers adam")
+    else:
+        output.show(rule_page(name, RULES[name]))
 
 
 def datasets(name: Name = None, json: options.Json = False) -> None:
@@ -34,14 +45,22 @@ def datasets(name: Name = None, json: options.Json = False) -> None:
     Example: adamcli datasets spiral
     """
     from adamcli.problems import DATASETS
-
-    _explain("dataset", name, DATASETS, json)
-
-
-def _explain(what: str, name: str | None, registry: Mapping[str, type], json: bool) -> None:
-    """Print the list of a registry or the page of one entry."""
-    from adamcli.errors import UsageError
     from adamcli.tables import page, registry_table
+
+    _refuse_unknown("dataset", name, DATASETS)
+    if json:
+        documents = {each: _document(each, entry) for each, entry in DATASETS.items()}
+        _show_documents("datasets", name, documents)
+    elif name is None:
+        output.show(registry_table(DATASETS))
+        output.say("explain one: adamcli datasets spiral")
+    else:
+        output.show(page(name, DATASETS[name]))
+
+
+def _refuse_unknown(what: str, name: str | None, registry: Mapping[str, type]) -> None:
+    """A name that the registry has not is an error with the nearest one."""
+    from adamcli.errors import UsageError
     from adamcli.text import safe, suggestion
 
     if name is not None and name not in registry:
@@ -50,15 +69,21 @@ def _explain(what: str, name: str | None, registry: Mapping[str, type], json: bo
             where=f"adamcli {what}s",
             fix=suggestion(name, registry),
         )
-    if json:
-        names = [name] if name else list(registry)
-        documents = [_document(each, registry[each]) for each in names]
-        output.show_json(documents[0] if name else {f"{what}s": documents})
-    elif name is None:
-        output.show(registry_table(registry))
-        output.say(f"explain one: adamcli {what}s {next(iter(registry))}")
-    else:
-        output.show(page(name, registry[name]))
+
+
+def _show_documents(key: str, name: str | None, documents: Mapping[str, dict[str, Any]]) -> None:
+    """One document, or all of them in a list under a key."""
+    output.show_json(documents[name] if name else {key: [*documents.values()]})
+
+
+def _rule_document(name: str) -> dict[str, Any]:
+    """A rule as JSON: its sections by name, family, state, settings."""
+    from adamcli.optimizers import RULES, pages
+
+    about = pages.page_of(name, RULES[name])
+    sections = {head.lower(): text for head, text in about.sections.items()}
+    document = {"family": about.family, "summary": about.summary, **sections}
+    return {**_document(name, RULES[name]), **document, "state_per_parameter": about.state}
 
 
 def _document(name: str, entry: type) -> dict[str, Any]:
@@ -71,11 +96,14 @@ def _document(name: str, entry: type) -> dict[str, Any]:
 
 def _setting_document(setting: Setting) -> dict[str, Any]:
     """A setting as JSON."""
+    from dataclasses import asdict
+
     document = {
         "name": setting.name,
         "type": setting.kind.__name__,
         "required": setting.required,
         "range": setting.range,
+        "search": asdict(setting.search) if setting.search else None,
         "doc": setting.doc,
     }
     return document if setting.required else {**document, "default": setting.default}

@@ -47,8 +47,13 @@ def plot_trace(
             metavar="PARAM", help="A parameter such as 'W1[0,0]' or 'b2[7]'.", show_default=False
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="A seed.", show_default=False)] = None,
-    log: Annotated[bool, typer.Option("--log", help="Logarithmic steps.")] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="SEED", help="Only this seed; the first if left out.", show_default=False
+        ),
+    ] = None,
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic axes.")] = False,
     out: options.Out = options.OUTPUTS,
     formats: options.Formats = "png",
     json: options.Json = False,

@@ -38,7 +38,7 @@ def limits(arrays: Iterable[Array], log: bool = False) -> Limits | None:
         return None
     low, high = float(values.min()), float(values.max())
     if log:
-        air = max(high / low, 1.2) ** 0.06
+        air = max(high / low, 1.2) ** 0.06 if high > low else 2.0
         return low / air, high * air
     air = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     return low - air, high + air
@@ -124,8 +124,12 @@ def _is_power(value: float) -> bool:
 
 
 def plain(value: float) -> str:
-    """A number as short as it gets, with a true minus sign."""
-    return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
+    """A number as short as it gets, such as 0.25 or 10⁻⁵, with true minus and times signs."""
+    digits, _, exponent = f"{value:.6g}".partition("e")
+    if exponent:
+        factor = {"1": "", "-1": "-"}.get(digits, f"{digits}\N{MULTIPLICATION SIGN}")
+        digits = f"{factor}10{str(int(exponent)).translate(_RAISED)}"
+    return digits.replace("-", "\N{MINUS SIGN}")
 
 
 def power(value: float) -> str:

@@ -6,11 +6,13 @@ A rule is a frozen dataclass in a file of its family; a row in `RULES` names it.
 from __future__ import annotations
 
 from adamcli.optimizers.adafactor import Adafactor
-from adamcli.optimizers.adam import Adam, AdamW
+from adamcli.optimizers.adam import Adam, AdaMax, AdamW, AMSGrad
 from adamcli.optimizers.adaptive import RMSProp
+from adamcli.optimizers.belief import AdaBelief, RAdam, Yogi
 from adamcli.optimizers.layerwise import LAMB, LARS
 from adamcli.optimizers.mars import MARS
 from adamcli.optimizers.muon import Muon
+from adamcli.optimizers.nadam import Adan, NAdam
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
 from adamcli.optimizers.soap import SOAP
@@ -24,6 +26,13 @@ RULES: dict[str, type[Rule]] = {
     "rmsprop": RMSProp,
     "adam": Adam,
     "adamw": AdamW,
+    "amsgrad": AMSGrad,
+    "adamax": AdaMax,
+    "nadam": NAdam,
+    "adan": Adan,
+    "radam": RAdam,
+    "adabelief": AdaBelief,
+    "yogi": Yogi,
     "lamb": LAMB,
     "lars": LARS,
     "adafactor": Adafactor,

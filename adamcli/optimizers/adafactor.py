@@ -12,7 +12,7 @@ import numpy as np
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import fields
 from adamcli.optimizers.arrays import lifted, matrices, root_mean_squares, spread
-from adamcli.optimizers.passes import average, coefficient, less_decay, scale, zeros
+from adamcli.optimizers.passes import average, coefficient, less_decay, power, scale, zeros
 from adamcli.optimizers.rule import Hyper, Panel, State, Step
 from adamcli.settings import setting
 
@@ -88,7 +88,7 @@ class Adafactor:
 
     def _move_second_moment(self, grads: Array, state: State, step: Step, epsilon: Hyper) -> None:
         """The slot v and its factors see a gradient; uses `step.out` and `step.spare`."""
-        kept = 1 - _weight(step.t, self.beta2_decay)
+        kept = 1 - power(step.t, self.beta2_decay)
         squares = np.multiply(grads, grads, out=step.spare)
         average(state["v"], squares, kept, scratch=step.out)
         for tensor in matrices(step.layout):
@@ -112,13 +112,6 @@ class Adafactor:
         v = series["v"]
         floor = np.finfo(v.dtype).eps if self.eps1 is None else self.eps1
         return {"effective_lr": series["alpha"] / np.sqrt(np.maximum(v, floor**2))}
-
-
-def _weight(t: int, exponent: Hyper) -> Hyper:
-    """t^exponent, by Python's own power for a float and for each entry of a column."""
-    if isinstance(exponent, np.ndarray):
-        return np.array([[t ** float(e)] for e in exponent[:, 0]])
-    return t**exponent
 
 
 def _at_most(value: Hyper, limit: float) -> Hyper:

@@ -45,9 +45,20 @@ def eps(
     doc: str = "added to the root of the corrected second moment",
     low: float = 1e-10,
     high: float = 1e-3,
+    *,
+    positive: bool = False,
 ) -> Any:
-    """The number that keeps a division finite."""
-    return setting(default, doc, ge=0, search=Search(low, high, trials=_EPS_TRIALS))
+    """The number that keeps a division finite; `positive` where zero would not."""
+    search = Search(low, high, trials=_EPS_TRIALS)
+    ge, gt = (None, 0) if positive else (0, None)
+    return setting(default, doc, ge=ge, gt=gt, search=search)
+
+
+def eps_root(
+    default: float = 0.0, doc: str = "added to the corrected second moment under the root"
+) -> Any:
+    """What the square of a division's root has added; not tuned."""
+    return setting(default, doc, ge=0)
 
 
 def l2(default: float = 0.0) -> Any:

@@ -11,8 +11,9 @@ import numpy as np
 
 from adamcli.layout import Array, Layout, Tensor
 from adamcli.optimizers import fields
-from adamcli.optimizers.adam import AdamW, trace_moments
+from adamcli.optimizers.adam import AdamW
 from adamcli.optimizers.arrays import alone, norms, room
+from adamcli.optimizers.nadam import NAdam
 from adamcli.optimizers.passes import average, coefficient, correction, less_decay, scale, zeros
 from adamcli.optimizers.rule import Hyper, Panel, State, Step
 from adamcli.settings import setting
@@ -49,8 +50,8 @@ class Muon:
     Forks:   norm add divides by |u_t| + eps, as Jordan and optax. bias_correction is optax's:
              the average m is corrected, to the next step with nesterov. A layer's matrix has
              a row per input here, as in optax, and per output in torch: there scale original
-             does to a layer what width does here. optax has nadam in place of AdamW when
-             nesterov is on, which is not offered.
+             does to a layer what width does here. other nadam, in its simple form and
+             with decoupled decay, is what optax has in place of AdamW when nesterov is on.
     Use:     for hidden layers of large networks; it costs a few products of matrices more
              than adamw.
     """
@@ -80,6 +81,7 @@ class Muon:
         choices=("original", "match_rms_adamw", "width", "none"),
     )
     weight_decay: Hyper = fields.decay(0.1)
+    other: str = setting("adamw", "the rule of other arrays", choices=("adamw", "nadam"))
     other_lr: Hyper = setting(
         None, "lr of other arrays; null for lr itself", kind=float, gt=0, optional=True
     )
@@ -105,14 +107,17 @@ class Muon:
                 other.update(*mine)
         return step.out
 
-    def _other(self) -> AdamW:
+    def _other(self) -> AdamW | NAdam:
         """The rule of the arrays that are no matrices."""
-        return AdamW(
-            beta1=self.other_beta1,
-            beta2=self.other_beta2,
-            eps=self.other_eps,
-            weight_decay=self.other_weight_decay,
-        )
+        settings = {
+            "beta1": self.other_beta1,
+            "beta2": self.other_beta2,
+            "eps": self.other_eps,
+            "weight_decay": self.other_weight_decay,
+        }
+        if self.other == "nadam":
+            return NAdam(form="simple", decoupled=True, **settings)
+        return AdamW(**settings)
 
     def _lr_of_others(self, lr: Hyper) -> Hyper:
         """Its learning rate in a step of learning rate `lr`."""
@@ -162,7 +167,7 @@ class Muon:
 
     def trace(self, series: Mapping[str, Array], lr: Array, t: Array) -> dict[str, Array]:
         """The effective learning rate: that of adamw, or of the matrix as a whole."""
-        other = trace_moments(self._other(), series, self._lr_of_others(lr), t)["effective_lr"]
+        other = self._other().trace(series, self._lr_of_others(lr), t)["effective_lr"]
         gain = series["gain"]
         return {"effective_lr": np.where(gain > 0, lr * gain, other)}
 

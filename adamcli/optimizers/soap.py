@@ -38,14 +38,14 @@ class SOAP:
              m_t = beta1 m_(t-1) + (1 - beta1) grad
              v_t = beta2 v_(t-1) + (1 - beta2) (Q_L' grad Q_R)^2
              s = lr sqrt(1 - beta2^k) / (1 - beta1^k); lr without correct_bias
-             theta <- theta - s Q_L (Q_L' m_t Q_R / (sqrt(v_t) + eps)) Q_R'
-             theta <- theta (1 - lr weight_decay)
+             move = -s Q_L (Q_L' m_t Q_R / (sqrt(v_t) + eps)) Q_R'
+             update = move - lr weight_decay (theta + move)
              if k is a multiple of `every`, the same for Q_L and for Q_R:
              columns q sorted by q' L_t q, falling, and rows of v_t with them
              Q_L <- the orthogonal factor of L_t Q_L
     Slots:   m, the first moment, and v, the second one in the turned coordinates, (R, P).
-             Of an (I, J) matrix: `left NAME`, L, and `left basis NAME`, Q_L, (R, I, I); `right
-             NAME` and `right basis NAME`, (R, J, J). All zero at the start
+             Of an (I, J) matrix: `left NAME`, L, and `left basis NAME`, Q_L, (R, I, I);
+             `right NAME`, R, and `right basis NAME`, Q_R, (R, J, J). All zero at the start
     Source:  Vyas, Morwani, Zhao et al., SOAP: Improving and Stabilizing Shampoo using Adam,
              2024, arXiv:2409.11321, algorithms 3 and 4. As the authors' code,
              nikhilvyas/SOAP, whose first step only measures; where that finds the eigenvectors

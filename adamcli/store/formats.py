@@ -60,9 +60,15 @@ def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, list[str]]]:
     return runs
 
 
-def history_from(entry: Json, columns: Mapping[str, list[str]]) -> RunHistory:
-    """A run without its arrays, from its manifest entry and its columns of metrics.csv."""
-    measured = [name for name in METRICS if any(columns.get(name, []))]
+def history_from(
+    entry: Json, columns: Mapping[str, list[str]], measured: Sequence[str]
+) -> RunHistory:
+    """A run without its arrays, from its manifest entry and its columns of metrics.csv.
+
+    Args:
+        columns: empty for a run that diverged before its first evaluation.
+        measured: the metrics that such a run has too, though without values.
+    """
     return RunHistory(
         label=entry["label"],
         optimizer=entry["optimizer"],
@@ -71,7 +77,7 @@ def history_from(entry: Json, columns: Mapping[str, list[str]]) -> RunHistory:
         diverged_at=entry["diverged_at"],
         epochs=np.array(columns.get("epoch", []), dtype=np.int64),
         steps=np.array(columns.get("step", []), dtype=np.int64),
-        metrics={name: np.array(columns[name], dtype=np.float64) for name in measured},
+        metrics={name: np.array(columns.get(name, []), dtype=np.float64) for name in measured},
     )
 
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from adamcli.tables.listings import facts_table, page, registry_table, runs_table, settings_table
+from adamcli.tables.listings import (
+    facts_table,
+    families_table,
+    page,
+    registry_table,
+    rule_page,
+    runs_table,
+    settings_table,
+)
 from adamcli.tables.live import LiveView, Mode
 from adamcli.tables.results import comparison_table, summary_table
 
@@ -11,8 +19,10 @@ __all__ = [
     "Mode",
     "comparison_table",
     "facts_table",
+    "families_table",
     "page",
     "registry_table",
+    "rule_page",
     "runs_table",
     "settings_table",
     "summary_table",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from adamcli.settings import Setting, settings_of
+from adamcli.optimizers import Rule, Wrapping, pages
+from adamcli.settings import Search, Setting, settings_of
 from adamcli.tables import words
-from adamcli.tables.grid import Cell, Column, Grid, line, stack
+from adamcli.tables.grid import EMPTY, Cell, Column, Grid, line, stack
 from adamcli.tables.prose import Prose
+from adamcli.text import some
 
 if TYPE_CHECKING:
     from adamcli.store import Entry
@@ -22,16 +24,41 @@ _NAME = "bold"
 def registry_table(registry: Mapping[str, type]) -> RenderableType:
     """The names of a registry, each with the first line of its docstring."""
     names = [Cell.of(name, _NAME) for name in registry]
-    lines = [Cell.of(_docstring(entry)[0]) for entry in registry.values()]
+    lines = [*map(_summary, registry.values())]
+    return Grid([Column("name", names), Column("what it is", lines, least=20)])
+
+
+def families_table(rules: Mapping[str, type[Rule]]) -> RenderableType:
+    """The rules under the line of their family, then what can be wrapped around any of them."""
+    names: list[Cell] = []
+    lines: list[Cell] = []
+    for family, members in pages.families(rules).items():
+        names += [Cell.of(""), *(Cell.of(name, _NAME) for name in members)]
+        lines += [Cell.of(family, "italic"), *map(_summary, members.values())]
+    wrappers = settings_of(Wrapping)
+    names += [Cell.of(""), *(Cell.of(each.name, _NAME) for each in wrappers)]
+    lines += [Cell.of("Around any rule", "italic"), *(Cell.of(each.doc) for each in wrappers)]
     return Grid([Column("name", names), Column("what it is", lines, least=20)])
 
 
 def page(name: str, entry: type) -> RenderableType:
     """All that is known of one entry of a registry: its docstring and its settings."""
-    first, *rest = _docstring(entry)
-    body = "\n".join(rest).strip("\n")
+    body = _docstring_body(entry)
     explanation = [Prose(body)] if body else []
+    first = _docstring(entry)[0]
     return stack(line(name, _NAME), line(first), *explanation, settings_table(entry))
+
+
+def rule_page(name: str, rule: type[Rule]) -> RenderableType:
+    """All that is known of a rule: as `page`, with its family and the size of its state."""
+    about = pages.page_of(name, rule)
+    facts = [
+        _docstring_body(rule),
+        f"State:   {about.state:.3g} numbers per parameter, counted on the article's network",
+        f"Family:  {about.family}",
+    ]
+    explanation = Prose("\n".join(facts))
+    return stack(line(name, _NAME), line(about.summary), explanation, settings_table(rule))
 
 
 def settings_table(entry: type) -> RenderableType:
@@ -42,9 +69,24 @@ def settings_table(entry: type) -> RenderableType:
             Column("setting", [Cell.of(each.name, _NAME) for each in settings]),
             Column("default", [Cell.of(_default(each)) for each in settings]),
             Column("allowed", [Cell.of(_allowed(each)) for each in settings], rank=1, least=14),
-            Column("meaning", [Cell.of(each.doc) for each in settings], least=20),
+            *_searched(settings),
+            Column("meaning", [Cell.of(each.doc) for each in settings], least=12),
         ]
     )
+
+
+def _searched(settings: Sequence[Setting]) -> list[Column]:
+    """The column of search spaces, where any setting has one."""
+    if not any(each.search for each in settings):
+        return []
+    cells = [_search(each.search) if each.search else EMPTY for each in settings]
+    return [Column("tuned over", cells, rank=2)]
+
+
+def _search(search: Search) -> Cell:
+    """A search space and, below it, from how many trials on it is used."""
+    budget = f"\nfrom {search.trials} trials" if search.trials > 1 else ""
+    return Cell(((str(search), ""), (budget, "dim")))
 
 
 def runs_table(entries: Sequence[Entry]) -> RenderableType:
@@ -56,7 +98,7 @@ def runs_table(entries: Sequence[Entry]) -> RenderableType:
             Column("status", [_status(each.status) for each in entries], rank=1),
             Column("runs", [Cell.of(str(each.runs)) for each in entries], rank=2, right=True),
             Column("written", [Cell.of(_moment(each.created)) for each in entries], rank=5),
-            Column("optimizers", [Cell.of(_some(each.labels)) for each in entries], 4, least=18),
+            Column("optimizers", [Cell.of(some(each.labels, 4)) for each in entries], 4, least=18),
         ],
         note=False,
     )
@@ -72,6 +114,16 @@ def facts_table(facts: Mapping[str, Any]) -> RenderableType:
 def _docstring(entry: type) -> list[str]:
     """The lines of a class's docstring, at least one."""
     return (inspect.getdoc(entry) or "no explanation").split("\n")
+
+
+def _docstring_body(entry: type) -> str:
+    """A class's docstring without its first line."""
+    return "\n".join(_docstring(entry)[1:]).strip("\n")
+
+
+def _summary(entry: type) -> Cell:
+    """The first line of a class's docstring."""
+    return Cell.of(_docstring(entry)[0])
 
 
 def _default(setting: Setting) -> str:
@@ -96,12 +148,6 @@ def _status(status: str) -> Cell:
 def _moment(created: str) -> str:
     """An ISO time to the minute: `2026-11-22 11:40`."""
     return created[:16].replace("T", " ")
-
-
-def _some(labels: Sequence[str], most: int = 4) -> str:
-    """The first few labels, and how many more there are."""
-    more = [f"{len(labels) - most} more"] if len(labels) > most else []
-    return ", ".join([*labels[:most], *more])
 
 
 def _fact(value: Any) -> str:
