@@ -67,7 +67,7 @@ def settings_table(entry: type) -> RenderableType:
     return Grid(
         [
             Column("setting", [Cell.of(each.name, _NAME) for each in settings]),
-            Column("default", [Cell.of(_default(each)) for each in settings]),
+            Column("default", [Cell.of(_default(each)) for each in settings], least=7),
             Column("allowed", [Cell.of(_allowed(each)) for each in settings], rank=1, least=14),
             *_searched(settings),
             Column("meaning", [Cell.of(each.doc) for each in settings], least=12),
