@@ -18,6 +18,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1},
     "sgdm": {"lr": 0.05, "momentum": 0.9},
     "nesterov": {"lr": 0.05, "momentum": 0.9},
+    "adagrad": {"lr": 0.1},
+    "adadelta": {"lr": 3.0},
     "rmsprop": {"lr": 0.003},
     "adam": {"lr": 0.005},
     "adamw": {"lr": 0.005, "weight_decay": 0.1},

@@ -56,6 +56,10 @@ WORDS: dict[str, Words] = {
         "rmsprop",
         {"alpha": "beta2", "eps_in_sqrt": "eps_in_root", "initial_scale": "initial"},
     ),
+    "adagrad": Words(
+        "adagrad", {"initial_accumulator_value": "initial", "eps_in_sqrt": "eps_in_root"}
+    ),
+    "adadelta": Words("adadelta", {"rho": "beta2"}),
     "adam": Words("adam", _BETAS, only={"decoupled": False, "amsgrad": False}),
     "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
 }

@@ -6,7 +6,7 @@ A rule is a frozen dataclass in a file of its family; a row in `RULES` names it.
 from __future__ import annotations
 
 from adamcli.optimizers.adam import Adam, AdamW
-from adamcli.optimizers.adaptive import RMSProp
+from adamcli.optimizers.adaptive import AdaDelta, AdaGrad, RMSProp
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
 from adamcli.optimizers.wrappers import Wrapping
@@ -15,6 +15,8 @@ RULES: dict[str, type[Rule]] = {
     "sgd": SGD,
     "sgdm": SGDM,
     "nesterov": Nesterov,
+    "adagrad": AdaGrad,
+    "adadelta": AdaDelta,
     "rmsprop": RMSProp,
     "adam": Adam,
     "adamw": AdamW,

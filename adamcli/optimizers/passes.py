@@ -15,6 +15,8 @@ import numpy as np
 from adamcli.layout import Array
 from adamcli.optimizers.rule import Hyper, State, Step
 
+_power = np.frompyfunc(pow, 2, 1)
+
 
 def zeros(params: Array, *names: str) -> State:
     """Slots of zeros shaped like the parameters."""
@@ -26,11 +28,11 @@ def coefficient(value: Hyper, like: Array) -> Hyper:
     return value.astype(like.dtype, copy=False) if isinstance(value, np.ndarray) else value
 
 
-def power(base: Hyper, t: int) -> Hyper:
-    """`base ** t`, by Python's own power for a float and for each entry of a column."""
-    if isinstance(base, np.ndarray):
-        return np.array([[float(b) ** t] for b in base[:, 0]])
-    return base**t
+def power(base: Hyper, exponent: Hyper) -> Hyper:
+    """`base ** exponent`, by Python's own power for floats and for each entry of arrays."""
+    if isinstance(base, np.ndarray) or isinstance(exponent, np.ndarray):
+        return _power(base, exponent).astype(np.float64)
+    return base**exponent
 
 
 def root(value: Hyper) -> Hyper:
