@@ -56,6 +56,10 @@ WORDS: dict[str, Words] = {
         "rmsprop",
         {"alpha": "beta2", "eps_in_sqrt": "eps_in_root", "initial_scale": "initial"},
     ),
+    "signsgd": Words("signsgd", only={"momentum": 0}),
+    "signum": Words("signum"),
+    "lion": Words("lion", _BETAS),
+    "rprop": Words("rprop", {"etas": ("shrink", "grow"), "step_sizes": ("step_min", "step_max")}),
     "adagrad": Words(
         "adagrad", {"initial_accumulator_value": "initial", "eps_in_sqrt": "eps_in_root"}
     ),

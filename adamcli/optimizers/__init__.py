@@ -9,12 +9,17 @@ from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import AdaDelta, AdaGrad, RMSProp
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
+from adamcli.optimizers.sign import Lion, RProp, SignSGD, Signum
 from adamcli.optimizers.wrappers import Wrapping
 
 RULES: dict[str, type[Rule]] = {
     "sgd": SGD,
     "sgdm": SGDM,
     "nesterov": Nesterov,
+    "signsgd": SignSGD,
+    "signum": Signum,
+    "lion": Lion,
+    "rprop": RProp,
     "adagrad": AdaGrad,
     "adadelta": AdaDelta,
     "rmsprop": RMSProp,
