@@ -27,6 +27,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rmsprop": {"lr": 0.003},
     "adam": {"lr": 0.005},
     "adamw": {"lr": 0.005, "weight_decay": 0.1},
+    "adopt": {"lr": 0.01},
 }
 
 

@@ -66,6 +66,7 @@ WORDS: dict[str, Words] = {
     "adadelta": Words("adadelta", {"rho": "beta2"}),
     "adam": Words("adam", _BETAS, only={"decoupled": False, "amsgrad": False}),
     "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
+    "adopt": Words("adopt", _BETAS),
 }
 """By the optimizer that a recorded case names."""
 

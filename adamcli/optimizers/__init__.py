@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import AdaDelta, AdaGrad, RMSProp
+from adamcli.optimizers.adopt import Adopt
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
 from adamcli.optimizers.sign import Lion, RProp, SignSGD, Signum
@@ -25,6 +26,7 @@ RULES: dict[str, type[Rule]] = {
     "rmsprop": RMSProp,
     "adam": Adam,
     "adamw": AdamW,
+    "adopt": Adopt,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]
