@@ -28,6 +28,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adam": {"lr": 0.005},
     "adamw": {"lr": 0.005, "weight_decay": 0.1},
     "adopt": {"lr": 0.01},
+    "schedulefree_sgd": {"lr": 0.3},
+    "schedulefree_adamw": {"lr": 0.02},
 }
 
 

@@ -67,6 +67,8 @@ WORDS: dict[str, Words] = {
     "adam": Words("adam", _BETAS, only={"decoupled": False, "amsgrad": False}),
     "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
     "adopt": Words("adopt", _BETAS),
+    "schedulefree_sgd": Words("schedulefree_sgd", {"weight_lr_power": "lr_power"}),
+    "schedulefree_adamw": Words("schedulefree_adamw", {**_BETAS, "weight_lr_power": "lr_power"}),
 }
 """By the optimizer that a recorded case names."""
 

@@ -9,6 +9,7 @@ from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import AdaDelta, AdaGrad, RMSProp
 from adamcli.optimizers.adopt import Adopt
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
+from adamcli.optimizers.schedulefree import ScheduleFreeAdamW, ScheduleFreeSGD
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
 from adamcli.optimizers.sign import Lion, RProp, SignSGD, Signum
 from adamcli.optimizers.wrappers import Wrapping
@@ -27,6 +28,8 @@ RULES: dict[str, type[Rule]] = {
     "adam": Adam,
     "adamw": AdamW,
     "adopt": Adopt,
+    "schedulefree_sgd": ScheduleFreeSGD,
+    "schedulefree_adamw": ScheduleFreeAdamW,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]
