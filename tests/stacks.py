@@ -30,6 +30,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "adopt": {"lr": 0.01},
     "schedulefree_sgd": {"lr": 0.3},
     "schedulefree_adamw": {"lr": 0.02},
+    "prodigy": {"lr": 1.0},
 }
 
 

@@ -41,11 +41,22 @@ class Words:
 
 
 _BETAS = {"betas": ("beta1", "beta2")}
+_PRODIGY: Mapping[str, str | tuple[str, ...]] = {
+    **_BETAS,
+    "decouple": "decoupled",
+    "use_bias_correction": "bias_correction",
+}
 
 
 def _adamw(hyper: Hyper) -> Words | None:
     """AdamW with AMSGrad's maximum is amsgrad with decoupled decay."""
     return Words("amsgrad", _BETAS) if hyper.get("amsgrad") else None
+
+
+def _prodigy(hyper: Hyper) -> Words | None:
+    """A growth_rate of 1e308 stands for infinity, which is none."""
+    unbounded = hyper.get("growth_rate") == 1e308
+    return Words("prodigy", _PRODIGY, only={"growth_rate": 1e308}) if unbounded else None
 
 
 WORDS: dict[str, Words] = {
@@ -69,6 +80,7 @@ WORDS: dict[str, Words] = {
     "adopt": Words("adopt", _BETAS),
     "schedulefree_sgd": Words("schedulefree_sgd", {"weight_lr_power": "lr_power"}),
     "schedulefree_adamw": Words("schedulefree_adamw", {**_BETAS, "weight_lr_power": "lr_power"}),
+    "prodigy": Words("prodigy", _PRODIGY, choose=_prodigy),
 }
 """By the optimizer that a recorded case names."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from adamcli.optimizers.adam import Adam, AdamW
 from adamcli.optimizers.adaptive import AdaDelta, AdaGrad, RMSProp
 from adamcli.optimizers.adopt import Adopt
+from adamcli.optimizers.prodigy import Prodigy
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.schedulefree import ScheduleFreeAdamW, ScheduleFreeSGD
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
@@ -30,6 +31,7 @@ RULES: dict[str, type[Rule]] = {
     "adopt": Adopt,
     "schedulefree_sgd": ScheduleFreeSGD,
     "schedulefree_adamw": ScheduleFreeAdamW,
+    "prodigy": Prodigy,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]
