@@ -83,11 +83,11 @@ ONE_MISTAKE = {
     "optimizers: [adam]": "expected a mapping, got 'adam', bad.yaml:1:14 (optimizers[0]). "
     "Fix: write {name: adam}",
     "optimizers: [{lr: 1}]": "missing key 'name', bad.yaml:1:14 (optimizers[0]). "
-    "Fix: add name: one of sgd, sgdm, nesterov, rmsprop, adam, adamw",
+    f"Fix: add name: one of {', '.join(RULES)}",
     "optimizers: [{nmae: adam}]": "unknown key 'nmae', bad.yaml:1:15 (optimizers[0].nmae). "
     "Fix: did you mean 'name'?",
     "optimizers: [{name: 5}]": "expected the name of an optimizer, got 5, bad.yaml:1:21 (optimizers[0].name). "
-    "Fix: use one of sgd, sgdm, nesterov, rmsprop, adam, adamw",
+    f"Fix: use one of {', '.join(RULES)}",
     OPTIMIZERS + "model:": "expected a mapping, got null, bad.yaml:2:7 (model). "
     "Fix: write its keys below it, one to a line",
     OPTIMIZERS + "model: {init: articl}": "expected one of article, he, glorot, got 'articl', "
