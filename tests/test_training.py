@@ -121,6 +121,14 @@ def test_a_stack_that_dies_before_its_first_evaluation_has_the_metrics_of_any_ot
     assert all(np.isnan(values).all() for values in kept[-1].metrics.values())
 
 
+def test_training_leaves_the_settings_of_numpy_as_they_were():
+    with np.errstate(over="raise"):
+        np.setbufsize(4096)
+        before = np.geterr(), np.getbufsize()
+        for _ in train(NetworkStack([task()]), [Trainee(rule("sgd"), Constant())], epochs=2):
+            assert (np.geterr(), np.getbufsize()) == before
+
+
 def test_training_ends_when_all_have_diverged():
     tasks = [task(seed=s, epochs=50) for s in range(2)]
     kept = snapshots(tasks, [rule("sgd", lr=1e200), rule("sgdm", lr=1e200)])
