@@ -18,6 +18,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "sgd": {"lr": 0.1},
     "sgdm": {"lr": 0.05, "momentum": 0.9},
     "nesterov": {"lr": 0.05, "momentum": 0.9},
+    "signsgd": {"lr": 0.005},
+    "signum": {"lr": 0.005},
+    "lion": {"lr": 0.003},
+    "rprop": {"lr": 0.01},
+    "adagrad": {"lr": 0.1},
+    "adadelta": {"lr": 3.0},
     "rmsprop": {"lr": 0.003},
     "adam": {"lr": 0.005},
     "adamw": {"lr": 0.005, "weight_decay": 0.1},
@@ -28,6 +34,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "radam": {"lr": 0.01},
     "adabelief": {"lr": 0.005},
     "yogi": {"lr": 0.01},
+    "adopt": {"lr": 0.01},
+    "schedulefree_sgd": {"lr": 0.3},
+    "schedulefree_adamw": {"lr": 0.02},
+    "prodigy": {"lr": 1.0},
 }
 
 

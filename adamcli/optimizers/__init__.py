@@ -6,17 +6,27 @@ A rule is a frozen dataclass in a file of its family; a row in `RULES` names it.
 from __future__ import annotations
 
 from adamcli.optimizers.adam import Adam, AdaMax, AdamW, AMSGrad
-from adamcli.optimizers.adaptive import RMSProp
+from adamcli.optimizers.adaptive import AdaDelta, AdaGrad, RMSProp
+from adamcli.optimizers.adopt import Adopt
 from adamcli.optimizers.belief import AdaBelief, RAdam, Yogi
 from adamcli.optimizers.nadam import Adan, NAdam
+from adamcli.optimizers.prodigy import Prodigy
 from adamcli.optimizers.rule import Averaging, Hyper, Panel, Rule, State, Step
+from adamcli.optimizers.schedulefree import ScheduleFreeAdamW, ScheduleFreeSGD
 from adamcli.optimizers.sgd import SGD, SGDM, Nesterov
+from adamcli.optimizers.sign import Lion, RProp, SignSGD, Signum
 from adamcli.optimizers.wrappers import Wrapping
 
 RULES: dict[str, type[Rule]] = {
     "sgd": SGD,
     "sgdm": SGDM,
     "nesterov": Nesterov,
+    "signsgd": SignSGD,
+    "signum": Signum,
+    "lion": Lion,
+    "rprop": RProp,
+    "adagrad": AdaGrad,
+    "adadelta": AdaDelta,
     "rmsprop": RMSProp,
     "adam": Adam,
     "adamw": AdamW,
@@ -27,6 +37,10 @@ RULES: dict[str, type[Rule]] = {
     "radam": RAdam,
     "adabelief": AdaBelief,
     "yogi": Yogi,
+    "adopt": Adopt,
+    "schedulefree_sgd": ScheduleFreeSGD,
+    "schedulefree_adamw": ScheduleFreeAdamW,
+    "prodigy": Prodigy,
 }
 
 __all__ = ["RULES", "Averaging", "Hyper", "Panel", "Rule", "State", "Step", "Wrapping"]
