@@ -18,6 +18,7 @@ import numpy as np
 from adamcli.errors import RuleError
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import Averaging, Hyper, Rule, State, Step, Wrapping
+from adamcli.optimizers.passes import arithmetic
 from adamcli.problems import Curved, Problem
 from adamcli.recorder import Recorder, Records
 from adamcli.schedules import Schedule
@@ -129,8 +130,7 @@ class _Stack:
     def train_epoch(self, *, measure: bool) -> None:
         """All steps of an epoch; measures gradient and update at the last one on request."""
         last = self.problem.steps_per_epoch - 1
-        # Overflow is not an accident here: it ends in a loss that is not finite.
-        with np.errstate(all="ignore"):
+        with arithmetic():
             for batch in range(last + 1):
                 self.step(batch, measure=measure and batch == last)
 

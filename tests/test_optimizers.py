@@ -71,11 +71,13 @@ def test_every_rule_has_a_test_setting():
 def test_rule_leaves_gradients_and_parameters_alone_and_keeps_shape_and_dtype(name, dtype):
     grads, params = gradients(dtype=dtype)[0], start(dtype=dtype)
     before = grads.copy(), params.copy()
-    one = rule(name, weight_decay=0.1)
+    decays = any(s.name == "weight_decay" for s in settings_of(RULES[name]))
+    one = rule(name, **({"weight_decay": 0.1} if decays else {}))
     state = one.init(params, LAYOUT)
     scratch = [np.empty_like(params) for _ in range(3)]
     step = Step(1, one.lr, params, LAYOUT, *scratch, lambda: np.ones_like(params))
-    update = one.update(grads, state, step)
+    for step.t in (1, 2):  # the first step of adopt and of soap moves nothing
+        update = one.update(grads, state, step)
     np.testing.assert_array_equal(grads, before[0])
     np.testing.assert_array_equal(params, before[1])
     assert update.shape == params.shape
@@ -205,7 +207,8 @@ def test_l2_decay_equals_the_gradient_of_the_penalty():
     )
 
 
-@pytest.mark.parametrize("name", RULES)
+# Rprop takes lr as its first size alone; test_steps.py holds that.
+@pytest.mark.parametrize("name", [name for name in RULES if name != "rprop"])
 def test_rule_uses_the_learning_rate_of_the_step(name):
     full = walk(rule(name), gradients(steps=1), start(), lr=0.2) - start()
     half = walk(rule(name), gradients(steps=1), start(), lr=0.1) - start()

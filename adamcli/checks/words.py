@@ -44,6 +44,11 @@ class Words:
 
 
 _BETAS = {"betas": ("beta1", "beta2")}
+_PRODIGY: Mapping[str, str | tuple[str, ...]] = {
+    **_BETAS,
+    "decouple": "decoupled",
+    "use_bias_correction": "bias_correction",
+}
 
 
 _AMSGRAD = Words("amsgrad", _BETAS | {"amsgrad_max_of": "max_of"}, only={"amsgrad": True})
@@ -75,6 +80,12 @@ def _adan(hyper: Hyper) -> Words:
         only={"diff_coefficient": beta2, "eps_root": 0},
         values={"proximal": {"prox": True, "decoupled": False}},
     )
+
+
+def _prodigy(hyper: Hyper) -> Words | None:
+    """A growth_rate of 1e308 stands for infinity, which is none."""
+    unbounded = hyper.get("growth_rate") == 1e308
+    return Words("prodigy", _PRODIGY, only={"growth_rate": 1e308}) if unbounded else None
 
 
 _MARS = Words(
@@ -120,6 +131,14 @@ WORDS: dict[str, Words] = {
         "rmsprop",
         {"alpha": "beta2", "eps_in_sqrt": "eps_in_root", "initial_scale": "initial"},
     ),
+    "signsgd": Words("signsgd", only={"momentum": 0}),
+    "signum": Words("signum"),
+    "lion": Words("lion", _BETAS),
+    "rprop": Words("rprop", {"etas": ("shrink", "grow"), "step_sizes": ("step_min", "step_max")}),
+    "adagrad": Words(
+        "adagrad", {"initial_accumulator_value": "initial", "eps_in_sqrt": "eps_in_root"}
+    ),
+    "adadelta": Words("adadelta", {"rho": "beta2"}),
     "adam": Words("adam", _BETAS, only={"decoupled": False, "amsgrad": False}),
     "adamw": Words("adamw", _BETAS, only={"decoupled": True, "amsgrad": False}, choose=_adamw),
     "amsgrad": _AMSGRAD,
@@ -129,6 +148,10 @@ WORDS: dict[str, Words] = {
     "radam": Words("radam", choose=_radam),
     "adabelief": Words("adabelief", _BETAS),
     "yogi": Words("yogi", _BETAS | {"initial_accumulator": "initial"}, only={"init_m_too": True}),
+    "adopt": Words("adopt", _BETAS),
+    "schedulefree_sgd": Words("schedulefree_sgd", {"weight_lr_power": "lr_power"}),
+    "schedulefree_adamw": Words("schedulefree_adamw", {**_BETAS, "weight_lr_power": "lr_power"}),
+    "prodigy": Words("prodigy", _PRODIGY, choose=_prodigy),
     "lamb": Words("lamb", _BETAS),
     "lars": Words("lars", {"trust_coefficient": "trust"}),
     "adafactor": Words("adafactor", {"eps": ("eps1", "eps2"), "d": "clip"}, {"flavour": "torch"}),

@@ -32,6 +32,11 @@ def beta1(default: float = 0.9, doc: str = "decay of the first moment") -> Any:
     return setting(default, doc, ge=0, lt=1, search=_MOMENTUM)
 
 
+def interpolation(doc: str, default: float = 0.9) -> Any:
+    """The weight of an average in the point where gradients are taken."""
+    return setting(default, doc, gt=0, lt=1, search=_MOMENTUM)
+
+
 def beta2(
     default: float = 0.999, doc: str = "decay of the second moment", *, stacks: bool = True
 ) -> Any:

@@ -9,6 +9,8 @@ of the arrays.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -16,6 +18,23 @@ from adamcli.layout import Array
 from adamcli.optimizers.rule import Hyper, State, Step
 
 _power = np.frompyfunc(pow, 2, 1)
+
+# Elements; less than two rows of a stack of common size.
+_BUFFER = 512
+
+
+@contextmanager
+def arithmetic() -> Iterator[None]:
+    """NumPy as the passes want it.
+
+    Overflow is not an accident: it ends in a loss that is not finite. And a column beside an
+    (R, P) array is not copied: NumPy writes it out, P times each row, wherever two rows fit
+    into its buffer, which takes several times as long as the pass itself. The size of the
+    buffer changes no result.
+    """
+    with np.errstate(all="ignore"):
+        np.setbufsize(_BUFFER)  # errstate puts it back
+        yield
 
 
 def zeros(params: Array, *names: str) -> State:
