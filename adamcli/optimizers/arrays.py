@@ -31,7 +31,7 @@ def alone(tensor: Tensor, grads: Array, state: State, step: Step) -> tuple[Array
 
 
 def room(scratch: Array, *shape: int) -> Array:
-    """An array in the memory of scratch: contiguous, which makes passes up to 4 times as fast."""
+    """A contiguous array in the memory of scratch; Muon takes a third less time with it."""
     return scratch.reshape(-1)[: math.prod(shape)].reshape(shape)
 
 

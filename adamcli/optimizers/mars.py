@@ -11,7 +11,7 @@ import numpy as np
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import fields
 from adamcli.optimizers.adam import AdamW, adam_step, move_moments, trace_moments
-from adamcli.optimizers.arrays import alone, norms, spread
+from adamcli.optimizers.arrays import alone, norms
 from adamcli.optimizers.passes import average, less_decay, scale, zeros
 from adamcli.optimizers.rule import Hyper, Panel, State, Step
 from adamcli.settings import setting
@@ -75,19 +75,14 @@ class MARS:
 
     def update(self, grads: Array, state: State, step: Step) -> Array:
         """The update of one step, (R, P)."""
-        vectors = [] if self.whole else _vectors(step.layout)
-        apart = [alone(step.layout.tensors[k], grads, state, step) for k in vectors]
-        before = [{name: slot.copy() for name, slot in slots.items()} for _, slots, _ in apart]
-        # Passes over all arrays are twice as fast as passes over each matrix. The vectors come
-        # along, are put back, and are then moved by their own rule.
-        self._move(grads, state, step)
-        state["scaling"][:, vectors] = 0
         other = self._other()
-        for (gradient, slots, at), kept in zip(apart, before, strict=True):
-            for name, slot in slots.items():
-                np.copyto(slot, kept[name])
-            at.lr = self._lr_of_others(step.lr)
-            other.update(gradient, slots, at)
+        for k, tensor in enumerate(step.layout.tensors):
+            mine = alone(tensor, grads, state, step)
+            if self.whole or len(tensor.shape) == 2:
+                state["scaling"][:, [k]] = self._move_array(*mine)
+            else:
+                mine[-1].lr = self._lr_of_others(step.lr)
+                other.update(*mine)
         return step.out
 
     def _other(self) -> AdamW:
@@ -103,13 +98,11 @@ class MARS:
         """Its learning rate in a step of learning rate `lr`."""
         return self.other_lr * (lr / self.lr)
 
-    def _move(self, grads: Array, state: State, step: Step) -> None:
-        """step.out <- the update of all arrays, as if all were matrices."""
+    def _move_array(self, grads: Array, state: State, step: Step) -> Array:
+        """step.out <- the update of an array that is alone, (R, n); returns its scaling, (R, 1)."""
         corrected = self._corrected(grads, state["previous"], step)
-        lengths = norms(corrected, step.layout, scratch=step.spare)
-        scaling = np.divide(1, np.maximum(lengths, 1), out=state["scaling"])
-        spread(scaling, step.layout, out=step.spare)
-        np.multiply(corrected, step.spare, out=corrected)
+        scaling = 1 / np.maximum(norms(corrected, step.layout, scratch=step.spare), 1)
+        np.multiply(corrected, scaling, out=corrected)
         if self.form == "adamw":
             move_moments(self, corrected, state, step)
             update = adam_step(self, state["m"], state["v"], step)
@@ -118,6 +111,7 @@ class MARS:
             update = scale(np.sign(state["m"], out=step.out), -step.lr, out=step.out)
         less_decay(update, self.weight_decay, step)
         np.copyto(state["previous"], grads)
+        return scaling
 
     def _corrected(self, grads: Array, previous: Array, step: Step) -> Array:
         """The gradient c before it is scaled, in `step.extra`."""
@@ -137,8 +131,3 @@ class MARS:
         other = trace_moments(self._other(), series, self._lr_of_others(lr), t)
         corrected = series["scaling"] > 0
         return {name: np.where(corrected, mine[name], other[name]) for name in mine}
-
-
-def _vectors(layout: Layout) -> list[int]:
-    """The numbers of the arrays that are no matrices."""
-    return [k for k, tensor in enumerate(layout.tensors) if len(tensor.shape) != 2]
