@@ -62,46 +62,50 @@ WORDS: dict[str, Words] = {
 """By the optimizer that a recorded case names."""
 
 
-def rule_of(optimizer: str, hyper: Hyper) -> Rule:
+def rule_of(optimizer: str, hyper: Hyper, rules: Mapping[str, type[Rule]] = RULES) -> Rule:
     """The rule of a recorded case.
 
     Args:
         optimizer: as the case names it.
         hyper: its hyperparameters in the library's words, without `lr_scale`.
+        rules: by name; a plug-in stands there under the name of the rule it claims to be.
 
     Raises:
-        NotOfferedError: adamcli has not got the rule or one of the forks.
+        NotOfferedError: there is no such rule, or it has not got one of the forks.
     """
     words = WORDS.get(optimizer)
-    if words is None:
-        raise NotOfferedError(f"no rule for {optimizer}")
-    words = words.choose(hyper) or words
-    return _built(words.rule, _settings(words, hyper))
+    words = words and (words.choose(hyper) or words)
+    if words is None or words.rule not in rules:
+        raise NotOfferedError(f"no rule for {words.rule if words else optimizer}")
+    rule_class = rules[words.rule]
+    return _built(rule_class, _settings(words, hyper, rule_class))
 
 
-def _settings(words: Words, hyper: Hyper) -> dict[str, Any]:
+def _settings(words: Words, hyper: Hyper, rule_class: type[Rule]) -> dict[str, Any]:
     """The settings that the words of a case stand for."""
     settings: dict[str, Any] = {}
-    known = {setting.name for setting in settings_of(RULES[words.rule])}
+    known = {setting.name for setting in settings_of(rule_class)}
     for word, value in hyper.items():
         name = words.names.get(word, word)
         if word in words.only:
             if value != words.only[word]:
                 raise NotOfferedError(f"{word}: {value} is not offered, only {words.only[word]}")
-        elif isinstance(name, tuple):
-            settings |= dict(zip(name, value, strict=True))
-        elif name not in known:
+        elif not known.issuperset(names := name if isinstance(name, tuple) else (name,)):
             raise NotOfferedError(f"no setting for {word}: {value}")
+        elif isinstance(name, tuple):
+            if not isinstance(value, list) or len(value) != len(names):
+                raise NotOfferedError(f"{word}: {value} is not a list of {len(names)}")
+            settings |= dict(zip(names, value, strict=True))
         else:
             settings[name] = value
     return settings
 
 
-def _built(rule: str, settings: Mapping[str, Any]) -> Rule:
+def _built(rule_class: type[Rule], settings: Mapping[str, Any]) -> Rule:
     """The rule with settings of the types that it declares."""
-    kinds = {s.name: s.kind for s in settings_of(RULES[rule])}
+    kinds = {s.name: s.kind for s in settings_of(rule_class)}
     typed = {
         name: float(value) if kinds[name] is float and isinstance(value, int) else value
         for name, value in settings.items()
     }
-    return RULES[rule](**{n: tuple(v) if isinstance(v, list) else v for n, v in typed.items()})
+    return rule_class(**{n: tuple(v) if isinstance(v, list) else v for n, v in typed.items()})
