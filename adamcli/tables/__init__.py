@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adamcli.tables.checks import properties_table, replay_table, rules_table
+from adamcli.tables.grid import stack
 from adamcli.tables.listings import facts_table, page, registry_table, runs_table, settings_table
 from adamcli.tables.live import LiveView, Mode
 from adamcli.tables.results import comparison_table, summary_table
@@ -12,8 +14,12 @@ __all__ = [
     "comparison_table",
     "facts_table",
     "page",
+    "properties_table",
     "registry_table",
+    "replay_table",
+    "rules_table",
     "runs_table",
     "settings_table",
+    "stack",
     "summary_table",
 ]
