@@ -122,7 +122,7 @@ def huge_and_tiny(subject: Subject) -> Verdict:
                 run = walk(rule, grads, start(dtype=dtype), finite=False)
                 if not np.isfinite(run.updates).all():
                     return fails(f"{text}not finite at gradients of 1e{sign} ({dtype})")
-    return passes("finite at 1e150 and 1e-150; in float32 at 1e18, 1e-18")
+    return passes("finite at 1e150, 1e-150; in float32 at 1e18, 1e-18")
 
 
 def weight_decay(subject: Subject) -> Verdict:
@@ -145,8 +145,8 @@ def cost_per_step(subject: Subject) -> Verdict:
         for _ in range(_COST_ROUNDS)
     ]
     adam, mine = (min(column) for column in zip(*times, strict=True))
-    size = f"a run of {_COST_LAYOUT.size} parameters"
-    return passes(f"{mine / adam:.1f} times Adam: {1e6 * mine / runs:.2g} us for {size}")
+    each = f"{1e6 * mine / runs:.3g} us per {_COST_LAYOUT.size} parameters"
+    return passes(f"{mine / adam:.1f} times Adam: {each}")
 
 
 def _open(subject: Subject, text: str) -> Verdict:

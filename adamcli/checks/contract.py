@@ -82,10 +82,11 @@ def rows_independent(subject: Subject) -> Verdict:
         for text, rule in variants(subject):
             if row := _first_unlike([rule] * ROWS, rule, dtype):
                 return fails(f"{text}row {row} differs alone and stacked ({dtype})")
-        rules = columns(subject, ROWS)
-        if row := _first_unlike(rules, stacked(rules), dtype):
+        rules = columns(subject, ROWS) if subject.takes_columns else []
+        if rules and (row := _first_unlike(rules, stacked(rules), dtype)):
             return fails(f"with other settings per row, row {row} differs alone ({dtype})")
-    return passes("the same bits alone and stacked, with columns too")
+    columns_too = ", with columns too" if subject.takes_columns else ""
+    return passes(f"the same bits alone and stacked{columns_too}")
 
 
 def learning_rate(subject: Subject) -> Verdict:
@@ -133,9 +134,9 @@ def zero_gradient(subject: Subject) -> Verdict:
 
 
 def _tried(subject: Subject) -> Iterator[tuple[str, Rule]]:
-    """The rule in its variants, and with a column for every hyperparameter."""
+    """The rule in its variants and, where it must take them, with columns."""
     yield from variants(subject)
-    if not subject.alone:
+    if subject.takes_columns and not subject.alone:
         yield "with other settings per row: ", stacked(columns(subject, ROWS))
 
 

@@ -7,9 +7,9 @@ a rule need not have, and has not got, is not applicable.
 
 from __future__ import annotations
 
-import inspect
+import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,31 +82,35 @@ def examine(subject: Subject) -> Iterator[Finding]:
     """Look at one property after another.
 
     What a rule raises, and what it returns that is no update, is how a property fails. The
-    properties that cannot be seen for the same reason are not applicable.
+    properties that cannot be told for the same reason are not applicable.
     """
-    known: list[str] = []
+    failed: dict[str, str] = {}
     for name, look in properties_of(subject).items():
         with undisturbed():
-            verdict = _verdict(look, subject, known)
+            verdict = _verdict(look, subject, failed)
         if verdict.status == "fail":
-            known.append(verdict.reason)
+            failed.setdefault(verdict.reason, name)
         yield Finding(subject.name, name, verdict.status, verdict.reason)
 
 
-def _verdict(look: Property, subject: Subject, known: Sequence[str]) -> Verdict:
-    """What a property is, whatever the rule does."""
+def _verdict(look: Property, subject: Subject, failed: Mapping[str, str]) -> Verdict:
+    """What a property is, whatever the rule does.
+
+    Args:
+        failed: the properties that have failed, by the reason.
+    """
     try:
         return look(subject)
     except ContractError as error:
-        seen, reason = bool(known), str(error)
+        reason, cause = str(error), next(iter(failed.values()), None)
     except (Exception, SystemExit) as error:
         reason = f"{type(error).__name__}: {error}{_place(error, subject)}"
-        seen = reason in known
-    return does_not_apply(f"not to be seen: {reason}") if seen else fails(reason)
+        cause = failed.get(reason)
+    return does_not_apply(f"cannot be told, see {cause}") if cause else fails(reason)
 
 
 def _place(error: BaseException, subject: Subject) -> str:
     """Where in the rule's own file an exception came from: ` (my_opt.py:12)`."""
-    path = inspect.getsourcefile(subject.rule_class)
+    path = getattr(sys.modules.get(subject.rule_class.__module__), "__file__", None)
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == path]
     return f" ({Path(path).name}:{lines[-1]})" if path and lines else ""

@@ -46,11 +46,14 @@ class Subject:
         name: what it is called in a report.
         rule_class: the rule.
         like: the built-in rule whose formula it claims to have; a built-in claims itself.
+        takes_columns: whether it must take (R, 1) columns as hyperparameters; a plug-in need
+            not, since its runs are updated one by one.
     """
 
     name: str
     rule_class: type[Rule]
     like: str | None = None
+    takes_columns: bool = True
 
     @property
     def settings(self) -> dict[str, Setting]:
@@ -128,8 +131,8 @@ def learning_rates(subject: Subject) -> list[float]:
     default: float = subject.rule().lr
     setting = subject.settings.get("lr")
     search = setting.search if setting else None
-    low, high = (search.low, search.high) if search else (default / 1000, default * 10)
-    return [default, *(high * (low / high) ** (k / 5) for k in range(6))]
+    low, high = (search.low, search.high) if search else (default / 1000, default * 1000)
+    return [default, *(high * (low / high) ** (k / 6) for k in range(7))]
 
 
 def _alternatives(setting: Setting) -> Sequence[Any]:

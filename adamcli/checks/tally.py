@@ -62,7 +62,7 @@ def recorded_trajectories(
 def _agreement(subject: Subject, outcomes: Sequence[Outcome], *, reference: bool) -> Verdict:
     """Whether the offered cases pass."""
     if subject.like is None:
-        return does_not_apply("claims to be no built-in rule")
+        return does_not_apply('no claim: like = "adam" in the class would be one')
     if not reference:
         return does_not_apply("not replayed; give --reference DIR")
     if not outcomes:

@@ -77,31 +77,46 @@ def rule_of(optimizer: str, hyper: Hyper, rules: Mapping[str, type[Rule]] = RULE
     words = words and (words.choose(hyper) or words)
     if words is None or words.rule not in rules:
         raise NotOfferedError(f"no rule for {words.rule if words else optimizer}")
+    try:
+        settings = _settings(words, hyper)
+    except (TypeError, ValueError) as error:
+        raise NotOfferedError(f"its settings cannot be read ({error})") from error
     rule_class = rules[words.rule]
-    return _built(rule_class, _settings(words, hyper, rule_class))
+    return _built(rule_class, _of_plugin(rule_class, words.rule, settings))
 
 
-def _settings(words: Words, hyper: Hyper, rule_class: type[Rule]) -> dict[str, Any]:
+def _of_plugin(rule_class: type[Rule], rule: str, settings: Hyper) -> Hyper:
+    """The settings of a built-in rule for a class that may have fewer of them.
+
+    What the class has not got must have the value that it has by default, which leaves it out.
+    """
+    known = {setting.name for setting in settings_of(rule_class)}
+    defaults = {setting.name: setting.default for setting in settings_of(RULES[rule])}
+    for name, value in settings.items():
+        if name not in known and value != defaults[name]:
+            raise NotOfferedError(f"no setting for {name}: {value}")
+    return {name: value for name, value in settings.items() if name in known}
+
+
+def _settings(words: Words, hyper: Hyper) -> dict[str, Any]:
     """The settings that the words of a case stand for."""
     settings: dict[str, Any] = {}
-    known = {setting.name for setting in settings_of(rule_class)}
+    known = {setting.name for setting in settings_of(RULES[words.rule])}
     for word, value in hyper.items():
         name = words.names.get(word, word)
         if word in words.only:
             if value != words.only[word]:
                 raise NotOfferedError(f"{word}: {value} is not offered, only {words.only[word]}")
-        elif not known.issuperset(names := name if isinstance(name, tuple) else (name,)):
-            raise NotOfferedError(f"no setting for {word}: {value}")
         elif isinstance(name, tuple):
-            if not isinstance(value, list) or len(value) != len(names):
-                raise NotOfferedError(f"{word}: {value} is not a list of {len(names)}")
-            settings |= dict(zip(names, value, strict=True))
+            settings |= dict(zip(name, value, strict=True))
+        elif name not in known:
+            raise NotOfferedError(f"no setting for {word}: {value}")
         else:
             settings[name] = value
     return settings
 
 
-def _built(rule_class: type[Rule], settings: Mapping[str, Any]) -> Rule:
+def _built(rule_class: type[Rule], settings: Hyper) -> Rule:
     """The rule with settings of the types that it declares."""
     kinds = {s.name: s.kind for s in settings_of(rule_class)}
     typed = {

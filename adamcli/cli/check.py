@@ -44,6 +44,7 @@ def check(
         output.show_json(_document(findings, outcomes))
     elif not quiet:
         _show(subjects, findings, outcomes)
+        _hint(subjects)
     found: chain[Outcome | Finding] = chain(outcomes, *findings.values())
     if any(each.status == "fail" for each in found):
         raise typer.Exit(FAILED)
@@ -82,7 +83,7 @@ def _plugin(path: Path) -> Subject:
     if like is not None and like not in RULES:
         what = f"like = {safe(repr(like), 80)} names no built-in optimizer"
         raise UsageError(what, where=str(path), fix=suggestion(str(like), RULES))
-    return Subject(plugin.name, plugin.rule_class, like)
+    return Subject(plugin.name, plugin.rule_class, like, takes_columns=False)
 
 
 def _outcomes(subjects: Sequence[Subject], reference: Path | None, every: bool) -> list[Outcome]:
@@ -138,6 +139,20 @@ def _show(
     if outcomes:
         parts.append(replay_table(tally(outcomes), outcomes))
     output.show(stack(*parts))
+
+
+def _hint(subjects: Sequence[Subject]) -> None:
+    """What a class of one's own is held to where it has not said so itself."""
+    for each in subjects:
+        if (
+            each.like is not None
+            and each.name != each.like
+            and not hasattr(each.rule_class, "like")
+        ):
+            output.say(
+                f"{each.name} has the hyperparameters of {each.like} and is held to its formula; "
+                "if it is meant to be another rule, say like = None in the class (a ClassVar)"
+            )
 
 
 def _title(subject: Subject) -> str:
