@@ -60,8 +60,7 @@ class Bench:
         self.grads = np.empty_like(start)
         out, spare, extra = (np.empty_like(start) for _ in range(3))
         self.scratch = {"step.out": out, "step.spare": spare, "step.extra": extra}
-        with np.errstate(all="ignore"):
-            self.state = rule.init(self.params, layout)
+        self.state = rule.init(self.params, layout)
         _check_state(self.state, self.params)
         self.at = Step(0, rule.lr, self.params, layout, out, spare, extra, self._curvature)
 
@@ -80,8 +79,7 @@ class Bench:
         self.grads[...] = grads
         for scratch in self.scratch.values():
             scratch.fill(np.nan)
-        with np.errstate(all="ignore"):
-            update = self.rule.update(self.grads, self.state, self.at)
+        update = self.rule.update(self.grads, self.state, self.at)
         _check_update(update, self.params)
         _check_state(self.state, self.params)
         return update

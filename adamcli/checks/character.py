@@ -47,9 +47,9 @@ def descends(subject: Subject) -> Verdict:
         if left < best:
             best, at = left, lr
         if best < 0.01:
-            return passes(f"a quadratic to {best:.0e} of its loss, lr {at:.3g}, 500 steps")
+            return passes(f"a quadratic to {best:.0e} in 500 steps, lr {at:.3g}")
     if best < 1:
-        return fails(f"a quadratic only to {best:.2g} of its loss in 500 steps, at best")
+        return fails(f"a quadratic only to {best:.2g} in 500 steps, at the best lr")
     return fails("the loss of a convex quadratic rises at every lr")
 
 

@@ -213,7 +213,7 @@ def _flat(arrays: Arrays, first: str, second: str, layout: Layout, rows: int = 0
     parts = []
     for name, tensor in zip((first, second), layout.tensors, strict=True):
         array = arrays[name]
-        rows = rows or len(array)
+        rows = rows or (array.shape or (0,))[0]
         if array.shape != (rows, *tensor.shape) or array.dtype != np.float64:
             raise ValueError(f"{name} is {array.dtype} {array.shape}")
         parts.append(array.reshape(rows, -1))

@@ -176,4 +176,6 @@ def _allows(setting: Setting, value: float) -> bool:
 
 def _written(value: Any) -> str:
     """A value as one writes it in an experiment file."""
-    return str(value).lower() if value is None or isinstance(value, bool) else f"{value}"
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else f"{value}"

@@ -74,15 +74,16 @@ def rule_of(optimizer: str, hyper: Hyper, rules: Mapping[str, type[Rule]] = RULE
         NotOfferedError: there is no such rule, or it has not got one of the forks.
     """
     words = WORDS.get(optimizer)
-    words = words and (words.choose(hyper) or words)
-    if words is None or words.rule not in rules:
-        raise NotOfferedError(f"no rule for {words.rule if words else optimizer}")
+    if words is None:
+        raise NotOfferedError(f"no rule for {optimizer}")
     try:
+        words = words.choose(hyper) or words
+        if words.rule not in rules:
+            raise NotOfferedError(f"no rule for {words.rule}")
         settings = _settings(words, hyper)
     except (TypeError, ValueError) as error:
         raise NotOfferedError(f"its settings cannot be read ({error})") from error
-    rule_class = rules[words.rule]
-    return _built(rule_class, _of_plugin(rule_class, words.rule, settings))
+    return _built(rules[words.rule], _of_plugin(rules[words.rule], words.rule, settings))
 
 
 def _of_plugin(rule_class: type[Rule], rule: str, settings: Hyper) -> Hyper:
