@@ -21,6 +21,7 @@ from adamcli.checks.properties import ADAM, CHARACTER, CLAIMED, CONTRACT, COST
 from adamcli.checks.subject import columns, learning_rates, variants
 from adamcli.optimizers import RULES
 from adamcli.optimizers.adam import Adam
+from adamcli.optimizers.passes import less_decay
 from adamcli.optimizers.sgd import SGDM
 from adamcli.settings import setting
 
@@ -168,6 +169,23 @@ def test_a_claim_is_made_by_like_or_by_the_hyperparameters():
         weight_decay: float = 0.0
 
     @dataclass(frozen=True, kw_only=True)
+    class Decoupled(Textbook):
+        """Its steps say so."""
+
+        weight_decay: float = 0.0
+
+        def update(self, grads, state, step):
+            update = Textbook.update(self, grads, state, step)
+            return less_decay(update, self.weight_decay, step)
+
+    @dataclass(frozen=True, kw_only=True)
+    class Broken(Decoupled):
+        """Says nothing."""
+
+        def update(self, grads, state, step):
+            raise SystemExit
+
+    @dataclass(frozen=True, kw_only=True)
     class Other(Textbook):
         """One more hyperparameter."""
 
@@ -185,8 +203,9 @@ def test_a_claim_is_made_by_like_or_by_the_hyperparameters():
 
         like: ClassVar[str | None] = "sgdm"
 
-    claims = [claim(each) for each in (Plain, Decaying, MyAdamW, Other, Free, Sure)]
-    assert claims == ["adam", "adamw", "adamw", None, None, "sgdm"]
+    assert [claim(each) for each in (Plain, Broken)] == ["adam", "adam"]
+    assert [claim(each) for each in (Decaying, MyAdamW, Decoupled)] == ["adamw"] * 3
+    assert [claim(each) for each in (Other, Free, Sure)] == [None, None, "sgdm"]
 
 
 def test_a_claim_to_be_another_rule_is_held_to_its_steps():

@@ -43,7 +43,7 @@ def descends(subject: Subject) -> Verdict:
     """The loss of a convex quadratic falls to a hundredth in 500 steps at some learning rate."""
     best, at = np.inf, 0.0
     for lr in learning_rates(subject):
-        left = _left_of_loss(subject.plain(lr=lr))
+        left = _left_of_loss(subject.at_rate(lr, **subject.no_decay))
         if left < best:
             best, at = left, lr
         if best < 0.01:
@@ -129,12 +129,30 @@ def weight_decay(subject: Subject) -> Verdict:
     """The decay enters in the gradient (coupled, as adam's) or beside it (decoupled, adamw's)."""
     if "weight_decay" not in subject.fields:
         return does_not_apply("it has no weight_decay")
-    found = _kinds_of_decay(subject)
+    found = kinds_of_decay(subject)
     kind = " and ".join(found) or "of a form of its own"
     if not subject.is_adam:
         return passes(kind) if found else does_not_apply(kind)
     wanted = "decoupled" if subject.like == "adamw" else "coupled"
     return passes(kind) if wanted in found else fails(f"{kind}, should be {wanted}")
+
+
+def kinds_of_decay(subject: Subject) -> list[str]:
+    """Every form of weight decay that explains the steps; several where they are the same."""
+    decay = 0.1
+    rule, free = subject.plain(weight_decay=decay), subject.plain()
+    shrink = rule.lr * decay
+    run = walk(rule, gradients(), start())
+    theta = run.params[:-1]
+    bare = walk(free, gradients(), start()).updates
+    forms = {
+        "without effect": bare,
+        "decoupled": bare - shrink * theta,
+        "coupled": _with_penalty(free, decay).updates,
+        "decoupled, after the move": bare - shrink * (theta + bare),
+        "proximal": (bare - shrink * theta) / (1 + shrink),
+    }
+    return [name for name, expected in forms.items() if _off(run.updates, expected) < 1e-9]
 
 
 def cost_per_step(subject: Subject) -> Verdict:
@@ -168,24 +186,6 @@ def _left_of_loss(rule: Rule) -> float:
         losses = (scale * run.params[[0, -1]] ** 2).sum(axis=2)  # (2, R)
         left = float((losses[1] / losses[0]).max())
     return left if np.isfinite(left) else np.inf
-
-
-def _kinds_of_decay(subject: Subject) -> list[str]:
-    """Every form of decay that explains the steps; several where they are the same."""
-    decay = 0.1
-    rule, free = subject.plain(weight_decay=decay), subject.plain()
-    shrink = rule.lr * decay
-    run = walk(rule, gradients(), start())
-    theta = run.params[:-1]
-    bare = walk(free, gradients(), start()).updates
-    forms = {
-        "without effect": bare,
-        "decoupled": bare - shrink * theta,
-        "coupled": _with_penalty(free, decay).updates,
-        "decoupled, after the move": bare - shrink * (theta + bare),
-        "proximal": (bare - shrink * theta) / (1 + shrink),
-    }
-    return [name for name, expected in forms.items() if _off(run.updates, expected) < 1e-9]
 
 
 def _with_penalty(rule: Rule, decay: float) -> Walk:

@@ -97,7 +97,7 @@ def learning_rate(subject: Subject) -> Verdict:
     halved = walk(rule, gradients(), start(), lr=lr / 2)
     if _equal(whole, halved):
         return _without_schedule(subject, lr)
-    anew = walk(subject.rule(lr=lr / 2), gradients(), start())
+    anew = walk(subject.at_rate(lr / 2), gradients(), start())
     if np.allclose(halved.updates, anew.updates, rtol=1e-9, atol=0):
         return passes("that of the step, so schedules and sweeps work")
     return does_not_apply("part of lr acts from the start, beyond a schedule")

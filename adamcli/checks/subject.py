@@ -12,9 +12,6 @@ from adamcli.settings import Setting, settings_of
 
 Status = Literal["pass", "fail", "not applicable"]
 
-_ADAM = {"lr", "beta1", "beta2", "eps"}
-_ADAM_OPTIONS = {"eps_root", "weight_decay", "bias_correction"}
-
 
 class Verdict(NamedTuple):
     """What a property of a rule turned out to be, and a sentence why."""
@@ -75,31 +72,25 @@ class Subject:
         """Whether it claims Adam's formula, up to weight decay."""
         return self.like in ("adam", "adamw")
 
+    @property
+    def no_decay(self) -> dict[str, float]:
+        """The settings that switch weight decay off."""
+        return {name: 0.0 for name in self.fields if "weight_decay" in name}
+
     def rule(self, **changes: Any) -> Rule:
         """The rule with its defaults but for some settings."""
         return self.rule_class(**changes)
 
     def plain(self, **changes: Any) -> Rule:
         """The rule without weight decay, with some settings where it has them."""
-        decays = {name: 0.0 for name in self.fields if "weight_decay" in name}
-        return self.rule(**decays | {n: v for n, v in changes.items() if n in self.fields})
+        return self.rule(**self.no_decay | {n: v for n, v in changes.items() if n in self.fields})
 
-
-def claim(rule_class: type[Rule]) -> str | None:
-    """The built-in rule that a plug-in claims to be: by `like`, else by its hyperparameters.
-
-    A class with the hyperparameters of adam and no others is held to Adam's formula, to that
-    of adamw if its name says so or it decays weights by default. One that is meant to be
-    something else says so with `like: ClassVar[str | None] = None`.
-    """
-    if hasattr(rule_class, "like"):
-        like: str | None = rule_class.like
-        return like
-    defaults = {f.name: f.default for f in dataclasses.fields(rule_class)}  # type: ignore[arg-type]
-    if not _ADAM <= defaults.keys() <= _ADAM | _ADAM_OPTIONS:
-        return None
-    decoupled = defaults.get("weight_decay") or "adamw" in rule_class.__name__.lower()
-    return "adamw" if decoupled else "adam"
+    def at_rate(self, lr: float, **changes: Any) -> Rule:
+        """The rule at another learning rate; those of other arrays change with it."""
+        defaults = self.rule()
+        rates = {name: getattr(defaults, name) for name in self.fields if name.endswith("_lr")}
+        scaled = {n: rate * lr / defaults.lr for n, rate in rates.items() if rate is not None}
+        return self.rule(lr=lr, **scaled, **changes)
 
 
 def built_in(name: str) -> Subject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 
@@ -29,11 +29,12 @@ def properties_table(title: str, findings: Sequence[Finding]) -> RenderableType:
 
 
 def rules_table(findings: Mapping[str, Sequence[Finding]]) -> RenderableType:
-    """The properties of many rules, one rule per row."""
+    """The properties of many rules, one rule per row; what applies to none is not named."""
     rows = list(findings.values())
+    telling = {f.property for row in rows for f in row if f.status != "not applicable"}
     named = {
-        "fails": [_named(row, "fail") for row in rows],
-        "does not apply": [_named(row, "not applicable") for row in rows],
+        "fails": [_named(row, "fail", telling) for row in rows],
+        "does not apply": [_named(row, "not applicable", telling) for row in rows],
     }
     styles = {"fails": "bold red", "does not apply": "dim"}
     return Grid(
@@ -142,6 +143,7 @@ def _counts(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{_count(findings, status)} {mark}" for status, (mark, _) in _MARKS.items())
 
 
-def _named(findings: Sequence[Finding], status: str) -> str:
-    """The properties that turned out so."""
-    return ", ".join(finding.property for finding in findings if finding.status == status)
+def _named(findings: Sequence[Finding], status: str, telling: Container[str]) -> str:
+    """Those of some properties that turned out so."""
+    names = [finding.property for finding in findings if finding.status == status]
+    return ", ".join(name for name in names if name in telling)
