@@ -225,6 +225,14 @@ class WritesToGradient(Adam):
         return Adam.update(self, grads, state, step)
 
 
+class WritesToStart(Adam):
+    """Starts at zero, wherever it was told to start."""
+
+    def init(self, params: Array, layout: Layout) -> State:
+        params[...] = 0
+        return Adam.init(self, params, layout)
+
+
 class KeepsGradient(SGDM):
     """The first velocity is the gradient's own array."""
 

@@ -55,6 +55,7 @@ BUGS: dict[type, dict[str, str]] = {
     mutants.Widened: {"shapes and dtypes": "the update is float64, the parameters float32"},
     mutants.Narrowed: {"float32": "loses digits: off by 4.6e-04 of a step from float64, unlike adam"},
     mutants.WritesToGradient: {"inputs untouched": "it writes to the gradient"},
+    mutants.WritesToStart: {"inputs untouched": "it writes to theta"},
     mutants.KeepsGradient: {"inputs untouched": "slot v is the array of the gradient, which changes"},
     mutants.SeedsNumPy: {"inputs untouched": "NumPy's random state is changed"},
     mutants.ReadsScratch: {"shapes and dtypes": "step 1 is NaN, on gradients of ordinary size"},

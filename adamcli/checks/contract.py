@@ -51,7 +51,7 @@ def inputs_untouched(subject: Subject) -> Verdict:
     for text, rule in variants(subject):
         before = world()
         bench = Bench(rule, start())
-        faults = _borrowed(bench, "init")
+        faults = [*_changed(bench, bench.grads, start()), *_borrowed(bench, "init")]
         for grads in gradients():
             params = bench.params.copy()
             update = bench.update(grads)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 
@@ -16,7 +15,7 @@ def world() -> dict[str, object]:
     return {
         "NumPy's random state": (kind, bytes(np.asarray(keys)), *rest),
         "NumPy's error handling": tuple(np.geterr().values()),
-        "the current folder": Path.cwd(),
+        "the current folder": _folder(),
         "the environment": dict(os.environ),
     }
 
@@ -24,7 +23,7 @@ def world() -> dict[str, object]:
 @contextlib.contextmanager
 def undisturbed() -> Iterator[None]:
     """Neither what a rule prints nor what it does to Python and NumPy outlasts this."""
-    folder, environment = Path.cwd(), dict(os.environ)
+    folder, environment = _folder(), dict(os.environ)
     state = np.random.get_state()  # noqa: NPY002
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
@@ -34,8 +33,17 @@ def undisturbed() -> Iterator[None]:
         try:
             yield
         finally:
-            os.chdir(folder)
+            if _folder() != folder:
+                os.chdir(folder)
             np.random.set_state(state)  # noqa: NPY002
             if os.environ != environment:
                 os.environ.clear()
                 os.environ.update(environment)
+
+
+def _folder() -> str:
+    """The current folder, empty where it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
