@@ -163,21 +163,41 @@ WORDS: dict[str, Words] = {
 """By the optimizer that a recorded case names."""
 
 
-def rule_of(optimizer: str, hyper: Hyper) -> Rule:
+def rule_of(optimizer: str, hyper: Hyper, rules: Mapping[str, type[Rule]] = RULES) -> Rule:
     """The rule of a recorded case.
 
     Args:
         optimizer: as the case names it.
         hyper: its hyperparameters in the library's words, without `lr_scale`.
+        rules: by name; a plug-in stands there under the name of the rule it claims to be.
 
     Raises:
-        NotOfferedError: adamcli has not got the rule or one of the forks.
+        NotOfferedError: there is no such rule, or it has not got one of the forks.
     """
     words = WORDS.get(optimizer)
     if words is None:
         raise NotOfferedError(f"no rule for {optimizer}")
-    words = words.choose(hyper) or words
-    return _built(words.rule, _settings(words, hyper))
+    try:
+        words = words.choose(hyper) or words
+        if words.rule not in rules:
+            raise NotOfferedError(f"no rule for {words.rule}")
+        settings = _settings(words, hyper)
+    except (TypeError, ValueError) as error:
+        raise NotOfferedError(f"its settings cannot be read ({error})") from error
+    return _built(rules[words.rule], _of_plugin(rules[words.rule], words.rule, settings))
+
+
+def _of_plugin(rule_class: type[Rule], rule: str, settings: Hyper) -> Hyper:
+    """The settings of a built-in rule for a class that may have fewer of them.
+
+    What the class has not got must have the value that it has by default, which leaves it out.
+    """
+    known = {setting.name for setting in settings_of(rule_class)}
+    defaults = {setting.name: setting.default for setting in settings_of(RULES[rule])}
+    for name, value in settings.items():
+        if name not in known and value != defaults[name]:
+            raise NotOfferedError(f"no setting for {name}: {value}")
+    return {name: value for name, value in settings.items() if name in known}
 
 
 def _settings(words: Words, hyper: Hyper) -> dict[str, Any]:
@@ -200,11 +220,11 @@ def _settings(words: Words, hyper: Hyper) -> dict[str, Any]:
     return settings
 
 
-def _built(rule: str, settings: Mapping[str, Any]) -> Rule:
+def _built(rule_class: type[Rule], settings: Hyper) -> Rule:
     """The rule with settings of the types that it declares."""
-    kinds = {s.name: s.kind for s in settings_of(RULES[rule])}
+    kinds = {s.name: s.kind for s in settings_of(rule_class)}
     typed = {
         name: float(value) if kinds[name] is float and isinstance(value, int) else value
         for name, value in settings.items()
     }
-    return RULES[rule](**{n: tuple(v) if isinstance(v, list) else v for n, v in typed.items()})
+    return rule_class(**{n: tuple(v) if isinstance(v, list) else v for n, v in typed.items()})

@@ -68,6 +68,25 @@ RuleNames = Annotated[
     list[str],
     typer.Argument(metavar="OPT", help="Optimizers to compare.", autocompletion=_complete_rule),
 ]
+RuleOrFile = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME|FILE]",
+        help="An optimizer, or a Python file with one.",
+        autocompletion=_complete_rule,
+        show_default=False,
+    ),
+]
+EveryRule = Annotated[bool, typer.Option("--all", help="Check every built-in optimizer.")]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        metavar="DIR",
+        help="Replay the recorded trajectories in this folder.",
+        show_default=False,
+    ),
+]
 RunName = Annotated[
     str | None,
     typer.Argument(
