@@ -23,7 +23,8 @@ def followed(rule: Rule, gradients: np.ndarray, start: np.ndarray, lr: np.ndarra
     scratch = [np.empty_like(params) for _ in range(3)]
     notes: dict[str, list[float]] = {"params": [], "evaluated": []}
     for t, grads in enumerate(gradients, start=1):
-        update = rule.update(grads, state, Step(t, lr[t - 1], params, LAYOUT, *scratch))
+        at = Step(t, lr[t - 1], params, LAYOUT, *scratch, lambda: np.ones_like(params))
+        update = rule.update(grads, state, at)
         params += update
         notes["params"].append(params[0, 0])
         if hasattr(rule, "evaluated"):
