@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -18,7 +19,7 @@ from adamcli.errors import RuleError
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import Averaging, Hyper, Rule, State, Step, Wrapping
 from adamcli.optimizers.passes import arithmetic
-from adamcli.problems import Problem
+from adamcli.problems import Curved, Problem
 from adamcli.recorder import Recorder, Records
 from adamcli.schedules import Schedule
 from adamcli.settings import settings_of
@@ -106,9 +107,11 @@ class _Stack:
 
     def __init__(self, problem: Problem, trainees: Sequence[Trainee], total: int) -> None:
         self.problem = problem
+        self.curved = problem if isinstance(problem, Curved) else None
         self.params = problem.start()
         self.grads = np.empty_like(self.params)
         self.updates = np.empty_like(self.params)
+        self.curvatures, self.curvatures_at = np.empty_like(self.params), 0
         self.scratch = np.empty_like(self.params), np.empty_like(self.params)
         self.groups = [_Group(trainees, rows, self, total) for rows in _neighbours(trainees)]
         self.clip = _clip_column(trainees, self.params.dtype)
@@ -149,6 +152,13 @@ class _Stack:
             group.follow()
         if measure:
             self.measured["update_size"] = _update_sizes(self.updates, self.problem.layout)
+
+    def curvature(self, curved: Curved, here: slice) -> Array:
+        """The curvature of some rows' losses on this step's batch, of all rows once in a step."""
+        if self.curvatures_at < self.t:
+            curved.curvature(self.params, self.curvatures)
+            self.curvatures_at = self.t
+        return self.curvatures[here]
 
     def freeze(self, rows: Array, step: int) -> None:
         """Mark rows (R,) of bool as diverged at a step, unless they already stand still."""
@@ -201,7 +211,9 @@ class _Group:
         self.state: State = self.rule.init(params, layout)
         spare, extra = (scratch[self.here] for scratch in stack.scratch)
         out = stack.updates[self.here]
-        self.at = Step(0, self.rule.lr, params, layout, out, spare, extra)
+        curved = stack.curved
+        curvature = None if curved is None else partial(stack.curvature, curved, self.here)
+        self.at = Step(0, self.rule.lr, params, layout, out, spare, extra, curvature)
         self.wrappers = members[0].wrapping.around(params, layout)
         self.average = members[0].wrapping.average(params)
         self.recorders = [

@@ -38,6 +38,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "schedulefree_sgd": {"lr": 0.3},
     "schedulefree_adamw": {"lr": 0.02},
     "prodigy": {"lr": 1.0},
+    "lamb": {"lr": 0.02},
+    "lars": {"lr": 10.0},
+    "adafactor": {"lr": 0.05},
+    "muon": {"lr": 0.02},
+    "sophia": {"lr": 0.003, "every": 3},
+    "mars": {"lr": 0.01, "other_lr": 0.01},
+    "soap": {"lr": 0.01, "every": 3},
 }
 
 

@@ -96,6 +96,9 @@ ONE_MISTAKE = {
     + "model: {hidden: []}": "expected a non-empty list of integers with 1 <= x <= 4096, "
     "got an empty list, bad.yaml:2:17 (model.hidden). Fix: give hidden (width of each hidden layer) "
     "a non-empty list of integers with 1 <= x <= 4096, such as [32, 32]",
+    "optimizers: [{name: muon, coefficients: [1, 2]}]": "expected a list of 3 numbers, got a list "
+    "of 2, bad.yaml:1:41 (optimizers[0].coefficients). Fix: give coefficients (a, b, c of the "
+    "iteration) a list of 3 numbers, such as [3.4445, -4.775, 2.0315]",
     OPTIMIZERS
     + "dataset: {name: file}": "missing key 'path' for file, bad.yaml:2:10 (dataset.path). "
     "Fix: add path: CSV or NPZ file, relative to the experiment file",

@@ -24,6 +24,14 @@ FORKS = [
     ("adabelief", {"rectify": True}),
     ("adabelief", {"amsgrad": True, "decoupled": False}),
     ("yogi", {"decoupled": False}),
+    ("lamb", {"grad_averaging": False, "always_adapt": False, "trust_clip": True}),
+    ("lars", {"nesterov": True, "trust_norm": "sum", "always_adapt": False}),
+    ("lars", {"trust_clip": True}),
+    ("muon", {"nesterov": False, "bias_correction": True, "norm": "add"}),
+    ("muon", {"other": "nadam", "scale": "match_rms_adamw"}),
+    ("mars", {"form": "lion", "plain_first": True}),
+    ("mars", {"whole": True}),
+    ("soap", {"correct_bias": False}),
 ]
 NAMES = [pytest.param(name, {}, id=name) for name in RULES] + [
     pytest.param(name, fork, id=f"{name}-{'-'.join(fork)}") for name, fork in FORKS
@@ -31,13 +39,15 @@ NAMES = [pytest.param(name, {}, id=name) for name in RULES] + [
 
 
 def walk(rule: Rule, gradients: np.ndarray, start: np.ndarray, lr: float | None = None):
-    """Parameters after each step of fixed gradients: (T, R, P)."""
+    """Parameters after each step of fixed gradients and a curvature of 1: (T, R, P)."""
     params = start.copy()
     state = rule.init(params, LAYOUT)
     path = []
     scratch = [np.empty_like(params) for _ in range(3)]
+    ones = np.ones_like(params)
     for t, grads in enumerate(gradients, start=1):
-        step = Step(t, rule.lr if lr is None else lr, params, LAYOUT, *scratch)
+        rate = rule.lr if lr is None else lr
+        step = Step(t, rate, params, LAYOUT, *scratch, lambda: ones)
         params += rule.update(grads, state, step)
         path.append(params.copy())
     return np.array(path)
@@ -64,16 +74,19 @@ def test_rule_leaves_gradients_and_parameters_alone_and_keeps_shape_and_dtype(na
     decays = any(s.name == "weight_decay" for s in settings_of(RULES[name]))
     one = rule(name, **({"weight_decay": 0.1} if decays else {}))
     state = one.init(params, LAYOUT)
-    step = Step(1, one.lr, params, LAYOUT, *(np.empty_like(params) for _ in range(3)))
-    for step.t in (1, 2):  # the first step of adopt moves nothing
+    scratch = [np.empty_like(params) for _ in range(3)]
+    step = Step(1, one.lr, params, LAYOUT, *scratch, lambda: np.ones_like(params))
+    for step.t in (1, 2):  # the first step of adopt and of soap moves nothing
         update = one.update(grads, state, step)
     np.testing.assert_array_equal(grads, before[0])
     np.testing.assert_array_equal(params, before[1])
     assert update.shape == params.shape
     assert update.dtype == params.dtype
     for slot in state.values():
-        per_parameter = slot.shape == params.shape and slot.dtype == dtype
-        assert per_parameter or (slot.shape == (3, 1) and slot.dtype == np.float64)
+        # A value per parameter, array, row or column; or one per run, always in float64.
+        per_run = slot.shape == (3, 1) and slot.dtype == np.float64
+        assert len(slot) == 3
+        assert slot.dtype == dtype or per_run
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -98,8 +111,10 @@ def test_rule_descends_a_convex_quadratic(name):
     first = (scale * params**2).sum()
     state = one.init(params, LAYOUT)
     scratch = [np.empty_like(params) for _ in range(3)]
+    curvature = np.broadcast_to(2 * scale, params.shape)
     for t in range(1, 400):
-        params += one.update(2 * scale * params, state, Step(t, one.lr, params, LAYOUT, *scratch))
+        step = Step(t, one.lr, params, LAYOUT, *scratch, lambda: curvature)
+        params += one.update(2 * scale * params, state, step)
     assert (scale * params**2).sum() < 0.25 * first
 
 

@@ -22,8 +22,10 @@ def followed(rule: Rule, gradients: np.ndarray, start: np.ndarray, lr: np.ndarra
     params, state = start.copy(), rule.init(start, LAYOUT)
     scratch = [np.empty_like(params) for _ in range(3)]
     notes: dict[str, list[float]] = {"params": [], "evaluated": []}
+    ones = np.ones_like(params)
     for t, grads in enumerate(gradients, start=1):
-        update = rule.update(grads, state, Step(t, lr[t - 1], params, LAYOUT, *scratch))
+        at = Step(t, lr[t - 1], params, LAYOUT, *scratch, lambda: ones)
+        update = rule.update(grads, state, at)
         params += update
         notes["params"].append(params[0, 0])
         if hasattr(rule, "evaluated"):

@@ -29,14 +29,15 @@ class Words:
 
     Attributes:
         rule: the name of the rule.
-        names: a library's word and the setting it is, or the settings of a list of values.
+        names: a library's word and the setting it is, the settings of a list of values, or
+            the words of the mapping that it holds.
         only: words without a setting, and the one value that the rule has built in.
         values: settings whose values have other names in a library.
         choose: another row for some cases, decided by their words.
     """
 
     rule: str
-    names: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    names: Mapping[str, str | tuple[str, ...] | Words] = field(default_factory=dict)
     only: Mapping[str, Any] = field(default_factory=dict)
     values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     choose: Callable[[Hyper], Words | None] = lambda hyper: None
@@ -87,6 +88,41 @@ def _prodigy(hyper: Hyper) -> Words | None:
     return Words("prodigy", _PRODIGY, only={"growth_rate": 1e308}) if unbounded else None
 
 
+_MARS = Words(
+    "mars",
+    {
+        **_BETAS,
+        "mars_type": "form",
+        "optimize_1d": "whole",
+        "lr_1d": "other_lr",
+        "betas_1d": ("other_beta1", "other_beta2"),
+        "weight_decay_1d": "other_weight_decay",
+        "first_step_plain": "plain_first",
+    },
+)
+
+_MUON = Words(
+    "muon",
+    {
+        "ns_steps": "steps",
+        "ns_coefficients": "coefficients",
+        "ns_norm": "norm",
+        "adjust_lr": "scale",
+        "fallback": Words(
+            "muon",
+            {
+                "optimizer": "other",
+                "lr": "other_lr",
+                "betas": ("other_beta1", "other_beta2"),
+                "eps": "other_eps",
+                "weight_decay": "other_weight_decay",
+            },
+            only={"decoupled": True, "eps_root": 0, "schedule": "simple"},
+        ),
+    },
+    values={"scale": {"optax_width": "width"}},
+)
+
 WORDS: dict[str, Words] = {
     "sgd": Words("sgd"),
     "sgdm": Words("sgdm", only={"nesterov": False}),
@@ -116,6 +152,13 @@ WORDS: dict[str, Words] = {
     "schedulefree_sgd": Words("schedulefree_sgd", {"weight_lr_power": "lr_power"}),
     "schedulefree_adamw": Words("schedulefree_adamw", {**_BETAS, "weight_lr_power": "lr_power"}),
     "prodigy": Words("prodigy", _PRODIGY, choose=_prodigy),
+    "lamb": Words("lamb", _BETAS),
+    "lars": Words("lars", {"trust_coefficient": "trust"}),
+    "adafactor": Words("adafactor", {"eps": ("eps1", "eps2"), "d": "clip"}, {"flavour": "torch"}),
+    "muon": _MUON,
+    "mars": _MARS,
+    "soap": Words("soap", {**_BETAS, "precondition_frequency": "every"}),
+    "sophia": Words("sophia", {**_BETAS, "clip_threshold": "clip", "update_interval": "every"}),
 }
 """By the optimizer that a recorded case names."""
 
@@ -166,6 +209,8 @@ def _settings(words: Words, hyper: Hyper) -> dict[str, Any]:
         if word in words.only:
             if value != words.only[word]:
                 raise NotOfferedError(f"{word}: {value} is not offered, only {words.only[word]}")
+        elif isinstance(name, Words):
+            settings |= _settings(name, value)
         elif isinstance(name, tuple):
             settings |= dict(zip(name, value, strict=True))
         elif name not in known:

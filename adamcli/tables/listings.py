@@ -67,7 +67,7 @@ def settings_table(entry: type) -> RenderableType:
     return Grid(
         [
             Column("setting", [Cell.of(each.name, _NAME) for each in settings]),
-            Column("default", [Cell.of(_default(each)) for each in settings]),
+            Column("default", [Cell.of(_default(each)) for each in settings], least=7),
             Column("allowed", [Cell.of(_allowed(each)) for each in settings], rank=1, least=14),
             *_searched(settings),
             Column("meaning", [Cell.of(each.doc) for each in settings], least=12),
@@ -134,7 +134,9 @@ def _default(setting: Setting) -> str:
 def _allowed(setting: Setting) -> str:
     """The values that a setting may have."""
     allowed = "true, false" if setting.kind is bool else setting.range
-    allowed = f"list of {allowed or setting.kind.__name__}" if setting.many else allowed
+    if setting.many:
+        count = f"{setting.count} " if setting.count else ""
+        allowed = f"list of {count}{allowed or setting.kind.__name__}"
     return f"{allowed or setting.kind.__name__}{' or null' if setting.optional else ''}"
 
 
