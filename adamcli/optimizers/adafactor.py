@@ -13,7 +13,7 @@ from adamcli.layout import Array, Layout
 from adamcli.optimizers import fields
 from adamcli.optimizers.arrays import lifted, matrices, root_mean_squares, spread
 from adamcli.optimizers.passes import average, coefficient, less_decay, power, scale, zeros
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 
@@ -129,3 +129,6 @@ def _average_factors(rows: Array, columns: Array, squares: Array, kept: Hyper) -
     of_columns = np.full((1, count_rows), 1 / count_rows, squares.dtype) @ squares
     for factor, means in ((rows, of_rows), (columns, of_columns)):
         average(factor, means, lifted(kept), scratch=means)
+
+
+RULES: dict[str, type[Rule]] = {"adafactor": Adafactor}

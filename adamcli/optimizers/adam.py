@@ -23,7 +23,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 PANELS = (
@@ -304,3 +304,6 @@ def trace_moments(
     m_hat, v_hat = series["m"] / c1, series["v"] / c2
     effective_lr = lr / (np.sqrt(v_hat + eps_root) + rule.eps)
     return {"m_hat": m_hat, "v_hat": v_hat, "effective_lr": effective_lr}
+
+
+RULES: dict[str, type[Rule]] = {"adam": Adam, "adamw": AdamW, "amsgrad": AMSGrad, "adamax": AdaMax}

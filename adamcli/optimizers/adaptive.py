@@ -20,7 +20,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.series import before
 from adamcli.settings import Search, setting
 
@@ -233,3 +233,6 @@ def over_root(grads: Array, square: Array, eps: Hyper, inside: bool, out: Array)
 def traced_root(square: Array, eps: Hyper, inside: bool) -> Array:
     """What `over_root` divides by, of a series, (T,)."""
     return np.sqrt(square + eps) if inside else np.sqrt(square) + eps
+
+
+RULES: dict[str, type[Rule]] = {"adagrad": AdaGrad, "adadelta": AdaDelta, "rmsprop": RMSProp}

@@ -19,7 +19,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.series import before
 from adamcli.settings import setting
 
@@ -111,3 +111,6 @@ class Adopt:
             "u": np.where(t == 1, 0.0, divided),
             "effective_lr": np.where(t == 1, 0.0, lr / divisor),
         }
+
+
+RULES: dict[str, type[Rule]] = {"adopt": Adopt}

@@ -25,7 +25,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 _THRESHOLD = 5.0
@@ -265,3 +265,6 @@ def rectified_step(
     if k == 0:
         return scale(m, -step.lr / c1, out=step.out)
     return root_step(m, v, eps, step.lr * k * root(c2) / c1, out=step.out)
+
+
+RULES: dict[str, type[Rule]] = {"radam": RAdam, "adabelief": AdaBelief, "yogi": Yogi}

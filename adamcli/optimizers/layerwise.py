@@ -22,7 +22,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 _TRUST_PANEL = Panel("trust ratio of the array", ("trust_ratio",))
@@ -225,3 +225,6 @@ def _ratio(above: Array, below: Array, defined: Array, out: Array) -> Array:
     """out <- above / below where it is defined, else 1; (R, T)."""
     out.fill(1)
     return np.divide(above, below, out=out, where=defined)
+
+
+RULES: dict[str, type[Rule]] = {"lamb": LAMB, "lars": LARS}

@@ -13,7 +13,7 @@ from adamcli.optimizers import fields
 from adamcli.optimizers.adam import AdamW, adam_step, move_moments, trace_moments
 from adamcli.optimizers.arrays import alone, norms
 from adamcli.optimizers.passes import average, less_decay, scale, zeros
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 
@@ -131,3 +131,6 @@ class MARS:
         other = trace_moments(self._other(), series, self._lr_of_others(lr), t)
         corrected = series["scaling"] > 0
         return {name: np.where(corrected, mine[name], other[name]) for name in mine}
+
+
+RULES: dict[str, type[Rule]] = {"mars": MARS}

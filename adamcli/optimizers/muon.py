@@ -15,7 +15,7 @@ from adamcli.optimizers.adam import AdamW
 from adamcli.optimizers.arrays import alone, norms, room
 from adamcli.optimizers.nadam import NAdam
 from adamcli.optimizers.passes import average, coefficient, correction, less_decay, scale, zeros
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 _QUINTIC = (3.4445, -4.7750, 2.0315)
@@ -203,3 +203,6 @@ def orthogonalize(
         np.add(diagonal, a, out=diagonal)
         left, right = (matrices, polynomial) if tall else (polynomial, matrices)
         np.copyto(matrices, np.matmul(left, right, out=product))
+
+
+RULES: dict[str, type[Rule]] = {"muon": Muon}

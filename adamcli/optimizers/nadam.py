@@ -25,7 +25,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 _FORMS = ("dozat", "simple")
@@ -202,3 +202,6 @@ class Adan:
         change = self.beta2 * series["d"] / (1 - self.beta2**t)
         effective_lr = lr / (np.sqrt(n_hat) + self.eps)
         return {"ahead": m_hat + change, "n_hat": n_hat, "effective_lr": effective_lr}
+
+
+RULES: dict[str, type[Rule]] = {"nadam": NAdam, "adan": Adan}

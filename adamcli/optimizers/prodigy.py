@@ -21,7 +21,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.series import before
 from adamcli.settings import setting
 
@@ -174,3 +174,6 @@ class Prodigy:
 def _row_sums(array: Array) -> Array:
     """The sum of every row, (R, 1), whatever the dtype in float64."""
     return np.add.reduce(array, axis=1, keepdims=True).astype(np.float64)
+
+
+RULES: dict[str, type[Rule]] = {"prodigy": Prodigy}

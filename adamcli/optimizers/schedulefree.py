@@ -21,7 +21,7 @@ from adamcli.optimizers.passes import (
     with_l2,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.series import before, ratio
 from adamcli.settings import setting
 
@@ -237,3 +237,9 @@ def trace_points(
     y = first + np.cumsum(series["update"])
     c = ratio(total - before(total), total)
     return {"y": y, "x": y + (1 - 1 / beta) * (z - y), "c": c}
+
+
+RULES: dict[str, type[Rule]] = {
+    "schedulefree_sgd": ScheduleFreeSGD,
+    "schedulefree_adamw": ScheduleFreeAdamW,
+}

@@ -11,7 +11,7 @@ import numpy as np
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import fields
 from adamcli.optimizers.passes import average, coefficient, less_decay, scale, zeros
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.optimizers.series import before, ratio
 from adamcli.settings import setting
 
@@ -205,3 +205,6 @@ class RProp:
 def against_sign(array: Array, step: Step) -> Array:
     """-lr sign(array), in `step.out`, of an array elsewhere: in place is many times slower."""
     return scale(np.sign(array, out=step.out), -step.lr, out=step.out)
+
+
+RULES: dict[str, type[Rule]] = {"signsgd": SignSGD, "signum": Signum, "lion": Lion, "rprop": RProp}

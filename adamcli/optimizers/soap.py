@@ -21,7 +21,7 @@ from adamcli.optimizers.passes import (
     scale,
     zeros,
 )
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 _SIDES = ("left", "right")
@@ -180,3 +180,6 @@ def _improve_bases(state: State, layout: Layout) -> None:
             along = order[:, :, None] if axis == 1 else columns
             np.copyto(v, np.take_along_axis(v, along, axis=axis))
             np.copyto(basis, np.linalg.qr(np.take_along_axis(powers, columns, axis=2)).Q)
+
+
+RULES: dict[str, type[Rule]] = {"soap": SOAP}

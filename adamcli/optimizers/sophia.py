@@ -12,7 +12,7 @@ from adamcli.errors import UsageError
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import fields
 from adamcli.optimizers.passes import average, coefficient, correction, less_decay, scale, zeros
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import Search, setting
 
 
@@ -98,3 +98,6 @@ def _curvature(step: Step) -> Array:
         what = "sophia needs the curvature of the loss, which this problem cannot tell"
         raise UsageError(what, fix="give the problem a method `curvature`, or take another rule")
     return step.curvature()
+
+
+RULES: dict[str, type[Rule]] = {"sophia": Sophia}
