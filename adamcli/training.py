@@ -8,7 +8,7 @@ config, and does not know what it minimises: a `Problem` gives gradients for the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -65,7 +65,8 @@ class Snapshot:
         traces: for each traced row its series since the last snapshot, each (steps, K) for
             the row's K traced places: `grad`, `update`, `lr` (steps, 1) and every slot.
         layers: for each row that asks for them the norms since the last snapshot, each
-            (steps, T) for T named arrays: `weight`, `grad`, `update`.
+            (steps, T) for T named arrays: `weight`, before the step, `grad`, as the rule is
+            given it, `update`.
     """
 
     epoch: int
@@ -178,15 +179,14 @@ class _Stack:
             params = self.evaluated()
             metrics = self.problem.evaluate(params) | self.measured
         self.freeze(~np.isfinite(metrics["train_loss"]), self.t + 1)
-        recorders = [recorder for group in self.groups for recorder in group.recorders]
         return Snapshot(
             epoch=epoch,
             step=self.t,
             metrics={n: np.where(self.stopped, np.nan, values) for n, values in metrics.items()},
             diverged_at=self.diverged_at.copy(),
             params=params,
-            traces={recorder.row: recorder.take() for recorder in recorders},
-            layers={recorder.row: recorder.take_layers() for recorder in recorders},
+            traces=_merged(group.recorder.take_series() for group in self.groups),
+            layers=_merged(group.recorder.take_norms() for group in self.groups),
             failed=dict(self.failed),
         )
 
@@ -216,11 +216,8 @@ class _Group:
         self.at = Step(0, self.rule.lr, params, layout, out, spare, extra, curvature)
         self.wrappers = members[0].wrapping.around(params, layout)
         self.average = members[0].wrapping.average(params)
-        self.recorders = [
-            Recorder(row, row - rows.start, self.grads, self.state, self.at, member.records)
-            for row, member in zip(rows, members, strict=True)
-            if member.records
-        ]
+        records = [member.records for member in members]
+        self.recorder = Recorder(rows.start, records, self.grads, self.state, self.at)
 
     def step(self, t: int) -> None:
         """Leave the update of step `t` in the stack's updates."""
@@ -236,8 +233,7 @@ class _Group:
             np.copyto(at.out, update)
         for wrapper in self.wrappers:
             wrapper.apply(at.out, self.grads, at)
-        for recorder in self.recorders:
-            recorder.record()
+        self.recorder.record()
 
     def factor(self, t: int) -> Hyper:
         """The schedule's factor on the learning rate, a column where schedules differ."""
@@ -297,6 +293,11 @@ def _neighbours(trainees: Sequence[Trainee]) -> Iterator[range]:
     for _, rows in groupby(range(len(trainees)), key=lambda row: trainees[row].kind):
         members = list(rows)
         yield range(members[0], members[-1] + 1)
+
+
+def _merged(taken: Iterable[dict[int, dict[str, Array]]]) -> dict[int, dict[str, Array]]:
+    """What the recorders of all groups have, by row."""
+    return {row: series for rows in taken for row, series in rows.items()}
 
 
 def _norms(grads: Array) -> Array:
