@@ -61,7 +61,7 @@ class Snapshot:
         diverged_at: (R,), the first step whose loss was not finite, 0 while there is none. An
             evaluation whose loss is not finite stands for the step that would come next.
         failed: for each row whose rule broke its contract, how; such a row stands still.
-        params: (R, P), what was evaluated.
+        params: (R, P), what was evaluated; of a stopped run, where it stands.
         traces: for each traced row its series since the last snapshot, each (steps, K) for
             the row's K traced places: `grad`, `update`, `lr` (steps, 1) and every slot.
         layers: for each row that asks for them the norms since the last snapshot, each
@@ -179,6 +179,8 @@ class _Stack:
             params = self.evaluated()
             metrics = self.problem.evaluate(params) | self.measured
         self.freeze(~np.isfinite(metrics["train_loss"]), self.t + 1)
+        # The state of a rule that averages goes on, for as long as others train.
+        params[self.stopped] = self.params[self.stopped]
         return Snapshot(
             epoch=epoch,
             step=self.t,

@@ -262,13 +262,12 @@ def _histories(
     measured = {(run.label, run.seed): _measured(run) for run in experiment.runs}
     metrics = formats.read_metrics(content["metrics.csv"])
     params = formats.by_run(formats.read_npz(content["params.npz"]), depth=1)
-    traces = formats.by_run(formats.read_npz(content["traces.npz"]), depth=2)
+    traces = formats.read_traces(content["traces.npz"])
     for entry in entries:
         key = (entry["label"], entry["seed"])
         history = formats.history_from(entry, metrics.get(key, {}), measured[key])
-        yield replace(
-            history, params=params.get(history.key, {}), traces=traces.get(history.key, {})
-        )
+        recorded = traces.get(key, {})
+        yield replace(history, params=params.get(key, {}), **recorded)
 
 
 def _measured(run: Run) -> list[str]:

@@ -93,15 +93,29 @@ def params_npz(histories: Iterable[RunHistory]) -> bytes:
 
 
 def traces_npz(histories: Iterable[RunHistory]) -> bytes:
-    """traces.npz: one value per step under `label/seed/parameter/series`."""
+    """traces.npz: one value per step under `label/seed/what/series`.
+
+    What is a parameter, as in `adam/0/W1[0,0]/m_hat`, or a named array, `adam/0/W1/ratio`.
+    """
     return _to_npz(
         {
-            f"{history.label}/{history.seed}/{param}/{name}": values
+            f"{history.label}/{history.seed}/{what}/{name}": values
             for history in histories
-            for param, series in history.traces.items()
+            for what, series in (*history.traces.items(), *history.layers.items())
             for name, values in series.items()
         }
     )
+
+
+def read_traces(content: bytes) -> dict[tuple[str, int], dict[str, Any]]:
+    """Of every (label, seed) in traces.npz the `traces` and the `layers`."""
+    return {
+        key: {
+            "traces": {what: series for what, series in recorded.items() if "[" in what},
+            "layers": {what: series for what, series in recorded.items() if "[" not in what},
+        }
+        for key, recorded in by_run(read_npz(content), depth=2).items()
+    }
 
 
 def _to_npz(arrays: Mapping[str, Array]) -> bytes:
