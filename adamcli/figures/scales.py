@@ -53,7 +53,8 @@ def inner_limits(axes: Axes) -> Limits:
 def set_scale(axes: Axes, bounds: Limits | None, log: bool = False) -> None:
     """Give the y axis its scale, limits and ticks; without data, a note in its place."""
     if bounds is None:
-        axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", va="center")
+        what = "no positive values" if log else "no finite values"
+        axes.text(0.5, 0.5, what, transform=axes.transAxes, ha="center", va="center")
         bounds = (0.1, 1.0)
     axes.set_yscale("log" if log else "linear")
     axes.set_ylim(*bounds)
@@ -78,6 +79,8 @@ def _set_log_ticks(axes: Axes, low: float, high: float) -> None:
     """Powers of ten, or 1, 2, 5 times them on a short axis; small marks between them."""
     ticks, between = log_ticks(low, high)
     write = power if all(_is_power(tick) for tick in ticks) else plain
+    if write is plain and any("e" in f"{tick:.6g}" for tick in ticks):
+        write = raised
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -125,11 +128,17 @@ def _is_power(value: float) -> bool:
 
 def plain(value: float) -> str:
     """A number as short as it gets, such as 0.25 or 10⁻⁵, with true minus and times signs."""
-    digits, _, exponent = f"{value:.6g}".partition("e")
-    if exponent:
-        factor = {"1": "", "-1": "-"}.get(digits, f"{digits}\N{MULTIPLICATION SIGN}")
-        digits = f"{factor}10{str(int(exponent)).translate(_RAISED)}"
-    return digits.replace("-", "\N{MINUS SIGN}")
+    short = f"{value:.6g}"
+    return raised(value) if "e" in short else short.replace("-", "\N{MINUS SIGN}")
+
+
+def raised(value: float) -> str:
+    """A number with a power of ten, such as 10⁻⁵."""
+    digits, _, exponent = f"{value:.5e}".partition("e")
+    digits = f"{float(digits):g}"
+    factor = {"1": "", "-1": "-"}.get(digits, f"{digits}\N{MULTIPLICATION SIGN}")
+    number = f"{factor}10{str(int(exponent)).translate(_RAISED)}"
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def power(value: float) -> str:
