@@ -72,7 +72,13 @@ def hide_x(axes: Axes) -> None:
 def set_linear_ticks(axis: Axis, count: int = 5, whole: bool = False) -> None:
     """A few round numbers; only whole ones for counts."""
     axis.set_major_locator(MaxNLocator(count, integer=whole, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _linear(value, axis)))
+
+
+def _linear(value: float, axis: Axis) -> str:
+    """A tick on a linear axis, with a power of ten where the numbers need one."""
+    largest = max(abs(bound) for bound in axis.get_view_interval())
+    return plain(value) if 1e-3 <= largest < 1e6 or value == 0 else raised(value)
 
 
 def _set_log_ticks(axes: Axes, low: float, high: float) -> None:

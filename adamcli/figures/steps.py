@@ -28,8 +28,8 @@ _SAMPLE, _SPACE = 0.66, 0.2
 # The names of a row's lines have at most this part of its width, the title has the rest.
 _NAMES_SHARE = 0.7
 
-# A positive series that spans more than this is drawn on a log axis, and one of both signs,
-# by its magnitude, when its largest value is so many times a middling one.
+# Positive values that span more than this are drawn on a log axis, and those of both signs,
+# by their magnitudes, when the largest is so many times a middling one of any line.
 _WIDE, _TAILED = 30.0, 1000.0
 
 # Of fewer steps the last one needs more room.
@@ -148,8 +148,10 @@ def _fill(panels: Sequence[tuple[Axes, int]], row: Row) -> None:
 def _scaled(row: Row) -> tuple[list[Line], bool, str]:
     """The lines as they are drawn, whether on a log axis, and what the title says of it."""
     signed = any((line.values < 0).any() for line in row.lines)
-    ratio, most = (_tail, _TAILED) if signed else (_span, _WIDE)
-    if not row.log and all(ratio(line.values) <= most for line in row.lines):
+    sizes = [size for line in row.lines if len(size := _sizes(line.values))]
+    low = [np.median(size) if signed else size.min() for size in sizes]
+    high = [size.max() for size in sizes]
+    if not row.log and (not sizes or max(high) / min(low) <= (_TAILED if signed else _WIDE)):
         return [*row.lines], False, ""
     if not signed:
         return [*row.lines], True, ", log scale"
@@ -157,22 +159,10 @@ def _scaled(row: Row) -> tuple[list[Line], bool, str]:
     return lines, True, ", magnitude, log scale"
 
 
-def _span(values: Array) -> float:
-    """The largest positive value over the smallest; 1 where there is none."""
-    good = _positive(values)
-    return float(good.max() / good.min()) if len(good) else 1.0
-
-
-def _tail(values: Array) -> float:
-    """The largest magnitude over the median one, zeros aside; 1 where there is none."""
-    good = _positive(np.abs(values))
-    return float(good.max() / np.median(good)) if len(good) else 1.0
-
-
-def _positive(values: Array) -> Array:
-    """The values that can be drawn on a log axis."""
-    drawable_values = shown(values, log=True)
-    return drawable_values[np.isfinite(drawable_values)]
+def _sizes(values: Array) -> Array:
+    """The magnitudes that can be drawn on a log axis."""
+    sizes = shown(np.abs(values), log=True)
+    return sizes[np.isfinite(sizes)]
 
 
 def _every_step(values: Array) -> _Shape:
