@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,6 @@ from adamcli.problems import layout_of
 from adamcli.runner import train_runs
 from adamcli.store import Result
 from adamcli.text import slug, suggestion
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -109,7 +106,7 @@ class Layers:
 
 def inside(
     result: Result, choice: Choice, param: str | None, *, layers: bool, log: bool
-) -> tuple[dict[str, Figure], dict[str, Any]]:
+) -> tuple[dict[str, figures.Figure], dict[str, Any]]:
     """The figures that are asked for, by file name without its ending, and their series.
 
     Args:
@@ -172,7 +169,7 @@ def find_layers(result: Result, choice: Choice) -> list[Layers]:
     ]
 
 
-def draw_traces(result: Result, traces: Sequence[Trace], *, log: bool) -> dict[str, Figure]:
+def draw_traces(result: Result, traces: Sequence[Trace], *, log: bool) -> dict[str, figures.Figure]:
     """A figure for every trace, by file name without its ending."""
     styles = run_styles(result.experiment.runs)
     return {
@@ -181,7 +178,9 @@ def draw_traces(result: Result, traces: Sequence[Trace], *, log: bool) -> dict[s
     }
 
 
-def draw_comparison(result: Result, traces: Sequence[Trace], *, log: bool) -> dict[str, Figure]:
+def draw_comparison(
+    result: Result, traces: Sequence[Trace], *, log: bool
+) -> dict[str, figures.Figure]:
     """One figure of all traces, which are of the same parameter, by its name."""
     styles = run_styles(result.experiment.runs)
     trained = [trace.trained for trace in traces]
@@ -189,7 +188,9 @@ def draw_comparison(result: Result, traces: Sequence[Trace], *, log: bool) -> di
     return {f"trace-compare{traces[0].place}": figure}
 
 
-def rendered(drawn: Mapping[str, Figure], formats: Sequence[str], *, log: bool) -> dict[str, bytes]:
+def rendered(
+    drawn: Mapping[str, figures.Figure], formats: Sequence[str], *, log: bool
+) -> dict[str, bytes]:
     """Figures in every format, by file name."""
     ending = "-log" if log else ""
     return {

@@ -11,6 +11,8 @@ import adamcli.figures.guard  # noqa: F401
 # isort: split
 from collections.abc import Callable
 
+from matplotlib.figure import Figure
+
 from adamcli.figures import boundary, curves, layers, trace
 from adamcli.figures.comparison import MAX_COMPARED, draw_comparison
 from adamcli.figures.glyphs import fonts
@@ -30,6 +32,7 @@ __all__ = [
     "FAMILIES",
     "FORMATS",
     "MAX_COMPARED",
+    "Figure",
     "Plan",
     "Trained",
     "draw_comparison",
