@@ -15,7 +15,7 @@ from adamcli.figures.trace import offered, printed
 from adamcli.layout import Array
 from adamcli.palette import Style, styles
 
-MAX_COMPARED = 8
+MAX_COMPARED = 6
 """More lines over each other nobody can follow."""
 
 _HEIGHT = 1.3

@@ -19,11 +19,12 @@ _LEFT, _SAMPLE, _CHARACTER = 0.58, 0.7, 0.076
 
 
 def across(entries: Sequence[str]) -> int:
-    """How many entries fit beside each other, filled column by column."""
+    """How many entries to put beside each other, filled column by column, in full rows."""
     widths = [_SAMPLE + _CHARACTER * columns(drawable(entry)[0]) for entry in entries]
     for count in range(len(entries), 1, -1):
+        rows = -(-len(entries) // count)
         if sum(part.max() for part in np.array_split(widths, count)) < WIDTH - _LEFT:
-            return count
+            return -(-len(entries) // rows)
     return 1
 
 

@@ -23,11 +23,12 @@ Limits = tuple[float, float]
 
 
 def shown(values: Array, log: bool = False) -> Array:
-    """The values as floats, NaN where they cannot be drawn on the scale."""
+    """The values as floats, NaN where they cannot be drawn on the scale; tiny ones are zero."""
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         good = (np.abs(values) <= HUGE) & ((values > 1 / HUGE) | (not log))
-    return np.where(good, values, np.nan)
+        tiny = np.abs(values) < 1 / HUGE
+    return np.where(good, np.where(tiny, 0.0, values), np.nan)
 
 
 def limits(arrays: Iterable[Array], log: bool = False) -> Limits | None:

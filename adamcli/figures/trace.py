@@ -22,9 +22,9 @@ MAX_TRACES = 12
 _NAMES = {
     "grad": "gradient",
     "g_prev": "previous gradient",
+    "ahead": "m ahead",
     "lr": "learning rate",
     "effective_lr": "effective learning rate",
-    "c": "c, whose sign counts",
 }
 
 # For a rule that offers nothing to draw.
