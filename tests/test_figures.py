@@ -517,14 +517,6 @@ def test_the_first_hundred_steps_of_a_long_training_have_their_own_column():
     assert len(drawn(trio(), "trace-adam").axes) == 3
 
 
-@pytest.mark.parametrize("name", RULE_STYLES)
-def test_every_rule_has_a_trace_with_a_panel_for_each_of_its_series(name):
-    result = trained(run(name, name))
-    figure = drawn(result, f"trace-{name}")
-    assert len(figure.axes) == len(result.experiment.runs[0].rule.panels)
-    assert not any("no finite values" in text for text in texts(figure))
-
-
 def test_log_traces_show_magnitudes():
     result = trio()
     trained_ = figures.Trained(result.experiment.runs[2], result.histories[2])

@@ -159,6 +159,7 @@ def test_every_rule_has_a_trace_with_everything_that_its_panels_name(name):
     series = history.traces["W1[0,0]"]
     assert [panel.title for panel in rule.panels] == [t.split(", ")[0] for t in titles(figure)]
     assert {name for panel in rule.panels for name in panel.series} <= series.keys()
+    assert "no finite values" not in texts(figure)
     assert overlaps(figure) == []
 
 
