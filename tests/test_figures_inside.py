@@ -157,7 +157,8 @@ def test_every_rule_has_a_trace_with_everything_that_its_panels_name(name):
     figure = drawn(result, f"trace-{name}")
     history, rule = result.histories[0], result.experiment.runs[0].rule
     series = history.traces["W1[0,0]"]
-    assert [panel.title for panel in rule.panels] == [t.split(", ")[0] for t in titles(figure)]
+    for title, offered in zip(titles(figure), rule.panels, strict=True):
+        assert title.startswith(offered.title)
     assert {name for panel in rule.panels for name in panel.series} <= series.keys()
     assert "no finite values" not in texts(figure)
     assert overlaps(figure) == []
