@@ -215,9 +215,55 @@ def test_a_retrained_trace_has_the_bits_of_a_recorded_one(cli):
     assert {"m", "m_hat", "v", "v_hat", "effective_lr", "grad", "update"} <= again.keys()
 
 
+def test_plot_trace_draws_layers_and_retrains_those_that_were_not_recorded(cli, folder):
+    cli("run", "tiny.yaml", "--seeds", "2", "--no-figures")
+    code, out, err = cli("plot-trace", "--layers", "--optimizer", "adam")
+    assert (code, err) == (0, "adam, seed 0: layers were not recorded, training again\n")
+    assert out.endswith("figures/layers-adam.png\n")
+    _, again, _ = cli("plot-trace", "--layers", "--json")
+    recorded = ["run", "tiny.yaml", "--seeds", "2", "--set", "trace.layers=true"]
+    assert "layers-sgdm.png" in cli(*recorded)[2]
+    assert cli("plot-trace", "--layers")[2] == ""
+    document = json.loads(cli("plot-trace", "--layers", "--json")[1])
+    assert document["layers"] == json.loads(again)["layers"]
+    assert [(one["label"], one["seed"]) for one in document["layers"]] == [("sgdm", 0), ("adam", 0)]
+    arrays = document["layers"][1]["arrays"]
+    assert [*arrays] == ["W1", "b1", "W2", "b2"]
+    assert {name: len(values) for name, values in arrays["W2"].items()} == dict.fromkeys(
+        ("weight", "grad", "update", "ratio"), 12
+    )
+    out = cli("plot-trace", "--layers", "--seed", "1", "--optimizer", "adam", "--log")[1]
+    assert out.endswith("figures/layers-adam-seed1-log.png\n")
+
+
+def test_plot_trace_compares_labels_in_one_figure(cli):
+    cli("run", "tiny.yaml", "--seeds", "2", "--no-figures")
+    code, out, err = cli("plot-trace", "--compare")
+    assert (code, err) == (0, "")
+    assert out.endswith("figures/trace-compare.png\n")
+    args = ["--compare", "--optimizer", "adam", "--optimizer", "sgdm", "--param", "b2[0]", "--json"]
+    document = json.loads(cli("plot-trace", *args)[1])
+    assert document["figures"][0].endswith("figures/trace-compare-b2-0-seed0.png")
+    assert [trace["label"] for trace in document["traces"]] == ["adam", "sgdm"]
+    assert all(len(trace["series"]["update"]) == 12 for trace in document["traces"])
+
+
+def test_a_comparison_of_too_many_labels_says_which_are_left_out(cli):
+    sweep = ["--set", "sweep={sgdm.lr: [1, 2, 3, 4, 5, 6, 7]}", "--set", "train.epochs=1"]
+    cli("run", "tiny.yaml", *sweep, "--no-figures")
+    code, _, err = cli("plot-trace", "--compare")
+    assert (code, err) == (0, "note: the first 6 of 8 labels; --optimizer chooses others\n")
+    document = json.loads(cli("plot-trace", "--compare", "--json")[1])
+    assert len(document["traces"]) == 6
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
+        (["--compare", "--optimizer", "adam"], "only 'adam' to compare, --compare. Fix: "),
+        (["--layers", "--param", "W1[0,0]"], "--layers is of all parameters of one run, --param"),
+        (["--layers", "--compare"], "--layers is of all parameters of one run, --compare"),
+        (["--optimizer", "adam", "--optimizer", "sgmd"], "no label or optimizer 'sgmd'"),
         (["--optimizer", "adamm"], "no label or optimizer 'adamm'"),
         (["--seed", "7"], "no seed 7"),
         (["--param", "W9[0,0]"], "no array 'W9'"),
