@@ -189,6 +189,17 @@ def test_many_panels_and_series_with_long_names_do_not_overlap():
     assert len(looks) == 4
 
 
+@pytest.mark.parametrize("count", [4, 5, 12])
+def test_long_names_of_series_leave_room_for_the_title(count):
+    names = tuple(f"series {k} with a name too long for any legend" for k in range(count))
+    figure = odd([("title", names)], {name: NOISE + k for k, name in enumerate(names)})
+    shown = [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    assert all(name.endswith("…") for name in shown)
+    if count < 6:
+        assert figure.axes[0].get_title(loc="left") == "title"
+        assert overlaps(figure) == []
+
+
 @pytest.mark.parametrize("steps", [0, 1, 2])
 @pytest.mark.parametrize("log", [False, True])
 def test_runs_that_diverge_at_once_have_a_figure(steps, log):
@@ -199,6 +210,8 @@ def test_runs_that_diverge_at_once_have_a_figure(steps, log):
     assert [axes.get_xlabel() for axes in figure.axes] == ["step"]
     dots = [line for line in figure.axes[0].get_lines() if line.get_marker() == "."]
     assert len(dots) == (2 if steps == 1 else 0)
+    named = figure.axes[0].get_legend().get_texts()
+    assert [text.get_text() for text in named] == ["m", "m̂, corrected"]
     note = f"no {'positive' if log else 'finite'} values"
     assert (note in texts(figure)) == (steps == 0)
 
@@ -280,6 +293,11 @@ def test_a_comparison_has_what_two_rules_share_and_where_the_parameter_went():
     assert legend(figure) == ["sgdm", "rmsprop", "adam"]
     assert "v of rmsprop; v̂ of adam" in texts(figure)
     assert overlaps(figure) == []
+
+
+def test_a_gradient_beside_something_else_is_a_panel_of_its_own_in_a_comparison():
+    panels = shared(pairs(whole(("sgdm", "nesterov"))), "W1[0,0]")
+    assert [*panels] == ["gradient", "velocity", "effective learning rate", "update"]
 
 
 def test_a_comparison_shows_the_recorded_numbers_in_the_style_of_each_rule():

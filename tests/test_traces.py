@@ -247,21 +247,21 @@ def test_traces_and_layers_of_every_rule_are_recomputed_with_the_same_bits(
 
 
 def test_wrapped_and_diverged_runs_are_recomputed_with_the_same_bits(experiment, tmp_path, capsys):
-    wild = {"name": "sgd", "lr": 1e120}
-    wrapped = [
-        {"ema": 0.9},
-        {"lookahead": 3},
-        {"cautious": True, "decay": 0.1},
-        {"clip_norm": 1e99},
-    ]
-    asked = experiment(
-        *[{**wild, "label": f"wild {k}", **wrapping} for k, wrapping in enumerate(({}, *wrapped))],
-        *[{"name": "adam", "label": f"calm {k}", **w} for k, w in enumerate(wrapped)],
-        train={"epochs": 9, "eval_every": 4, "schedule": {"name": "cosine"}},
-    )
+    wraps: list[dict] = [{"ema": 0.9}, {"lookahead": 3}, {"cautious": True, "decay": 0.1}]
+    wild = [{"name": "sgd", "lr": 1e120, **wrap} for wrap in ({}, *wraps)]
+    wild += [{"name": n, "lr": 1e120} for n, cls in RULES.items() if hasattr(cls, "evaluated")]
+    wild += [
+        {"name": "rmsprop", "lr": 1e308, "lookahead": 1}
+    ]  # goes to infinity, and from there to NaN
+    calm = [{"name": "adam", **wrap} for wrap in (*wraps, {"clip_norm": 0.1})]
+    labelled = [{**one, "label": f"wild {k}"} for k, one in enumerate(wild)]
+    labelled += [{**one, "label": f"calm {k}"} for k, one in enumerate(calm)]
+    often = {"epochs": 9, "eval_every": 4, "schedule": {"name": "cosine"}}
+    asked = experiment(*labelled, train=often)
     result = saved(asked, tmp_path)
     ends = {h.label: h.diverged_at for h in result.histories if h.seed == 1}
     assert all((end is not None) == label.startswith("wild") for label, end in ends.items()), ends
+    assert any(np.isnan(h.params["W1"]).any() for h in result.histories)
     for found, expected in zip(again(result, Choice(seed=1)), recorded(asked, 1), strict=True):
         assert_same(found, expected)
     assert "warning" not in capsys.readouterr().err

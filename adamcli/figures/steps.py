@@ -226,11 +226,16 @@ def _add_names(axes: Axes, lines: Sequence[Line]) -> float:
         borderpad=0,
         borderaxespad=0.35,
     )
-    room = _NAMES_SHARE * _WIDTH - _SAMPLE * len(lines)
-    texts = legend.get_texts()
-    widths = [fit(text, line.name, room) for text, line in zip(texts, lines, strict=True)]
-    while sum(widths) > room:  # the longest one gives way
-        longest = widths.index(max(widths))
-        shorter = widths[longest] * 0.9
-        widths[longest] = fit(texts[longest], lines[longest].name, shorter)
-    return sum(widths) + _SAMPLE * len(lines)
+    entries = [*zip(legend.get_texts(), (line.name for line in lines), strict=True)]
+    widest = _widest([fit(text, name, _WIDTH) for text, name in entries])
+    return sum(fit(text, name, widest) + _SAMPLE for text, name in entries)
+
+
+def _widest(widths: Sequence[float]) -> float:
+    """How wide a name may be in a legend, so that short ones stay whole where long ones are cut."""
+    room = _NAMES_SHARE * _WIDTH - _SAMPLE * len(widths)
+    for left, width in zip(range(len(widths), 0, -1), sorted(widths), strict=True):
+        if width * left > room:
+            return room / left
+        room -= width
+    return _WIDTH
