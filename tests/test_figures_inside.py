@@ -233,6 +233,18 @@ def test_constant_series_can_be_drawn(value, log):
     assert ("no positive values" in texts(figure)) == (log and abs(value) < 1e-100)
 
 
+@pytest.mark.parametrize("size", [1e-29, 5.015e-6, 0.0015, 1.0, 123456.0, 7e8])
+@pytest.mark.parametrize("spread", [1e-15, 1e-4, 1e-3, 0.03, 0.5, 3.0])
+@pytest.mark.parametrize("log", [False, True])
+def test_numbers_beside_the_axes_are_short_and_differ(size, spread, log):
+    figure = odd([("x", ("x",))], {"x": size * (1 + spread * np.linspace(0, 1, STEPS))}, log=log)
+    assert overlaps(figure) == []
+    for axes in figure.axes:
+        low, high = axes.get_ylim()
+        ticks = [text for text in axes.get_yticklabels() if low < text.get_position()[1] < high]
+        assert 2 <= len(ticks) == len({text.get_text() for text in ticks})
+
+
 def test_a_few_huge_values_of_both_signs_are_drawn_by_their_magnitude():
     steady = odd([("x", ("x",))], {"x": NOISE})
     wild = odd([("x", ("x",))], {"x": NOISE * np.where(np.arange(STEPS) == 7, 1e6, 1)})

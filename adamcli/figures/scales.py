@@ -17,6 +17,9 @@ from adamcli.layout import Array
 HUGE = 1e30
 """Larger magnitudes are not drawn: Matplotlib's ticks fail near the end of the floats."""
 
+# A linear axis spans at least this part of its numbers, so that they need few digits.
+_LEAST, _LEAST_RAISED = 1e-3, 0.05
+
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Limits = tuple[float, float]
@@ -41,7 +44,12 @@ def limits(arrays: Iterable[Array], log: bool = False) -> Limits | None:
     if log:
         air = max(high / low, 1.2) ** 0.06 if high > low else 2.0
         return low / air, high * air
-    air = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    if low == high:
+        air = abs(high) * 0.1 or 1.0
+    else:
+        largest = max(abs(low), abs(high))
+        least = largest * (_LEAST_RAISED if _is_raised(largest) else _LEAST)
+        air = max((high - low) * 0.06, (least - (high - low)) / 2)
     return low - air, high + air
 
 
@@ -79,7 +87,12 @@ def set_linear_ticks(axis: Axis, count: int = 5, whole: bool = False) -> None:
 def _linear(value: float, axis: Axis) -> str:
     """A tick on a linear axis, with a power of ten where the numbers need one."""
     largest = max(abs(bound) for bound in axis.get_view_interval())
-    return plain(value) if 1e-3 <= largest < 1e6 or value == 0 else raised(value)
+    return raised(value) if _is_raised(largest) and value else plain(value)
+
+
+def _is_raised(largest: float) -> bool:
+    """Whether numbers up to this one are written with a power of ten."""
+    return not 1e-3 <= largest < 1e6
 
 
 def _set_log_ticks(axes: Axes, low: float, high: float) -> None:
@@ -124,8 +137,9 @@ def log_ticks(low: float, high: float) -> tuple[list[float], list[float]]:
 
 
 def _three(low: float, high: float) -> list[float]:
-    """Three places on an axis too short for round ones."""
-    return [float(f"{low * (high / low) ** part:.3g}") for part in (0.15, 0.5, 0.85)]
+    """Three places, or two, on an axis too short for round ones."""
+    places = (low * (high / low) ** part for part in (0.15, 0.5, 0.85))
+    return [*dict.fromkeys(float(f"{place:.3g}") for place in places)]
 
 
 def _is_power(value: float) -> bool:
