@@ -17,7 +17,7 @@ NORMS = ("weight", "grad", "update")
 
 @dataclass(frozen=True)
 class Records:
-    """What is recorded of a run at every step; false when it is nothing.
+    """What is recorded of a run at every step.
 
     Attributes:
         places: of traced parameters in the flat vector.
@@ -26,9 +26,6 @@ class Records:
 
     places: tuple[int, ...] = ()
     layers: bool = False
-
-    def __bool__(self) -> bool:
-        return bool(self.places) or self.layers
 
 
 class Recorder:

@@ -356,6 +356,16 @@ def test_diverged_runs_of_different_length_are_compared():
     assert overlaps(figure) == []
 
 
+def test_a_way_to_infinity_and_beyond_is_drawn_as_far_as_it_goes():
+    one, other = pairs(whole(("sgd", "adam")))
+    steps = np.array([1e308, 1e308, -np.inf, np.inf] * 3)
+    traces = {"W1[0,0]": {**one.history.traces["W1[0,0]"], "update": steps}}
+    wild = one._replace(history=dataclasses.replace(one.history, traces=traces))
+    styles = run_styles([one.run, other.run])
+    figure = figures.draw_comparison([wild, other], "W1[0,0]", styles)
+    assert overlaps(figure) == []
+
+
 def test_all_pairs_of_rules_can_be_compared():
     result = whole(tuple(RULES), epochs=1)
     everyone = pairs(result)

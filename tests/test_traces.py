@@ -17,7 +17,7 @@ from adamcli.config import Run
 from adamcli.errors import ConfigError
 from adamcli.history import LAYER_SERIES, RunHistory
 from adamcli.optimizers import RULES, Averaging, Wrapping
-from adamcli.problems import NetworkStack
+from adamcli.problems import MLP, NetworkStack
 from adamcli.runner import train_runs
 from adamcli.schedules import Constant
 from adamcli.store import formats
@@ -123,10 +123,11 @@ def test_layers_of_short_floats_are_long_floats():
 
 @pytest.mark.parametrize("others", [1, 6, 40])
 def test_what_is_recorded_does_not_depend_on_company(others):
-    runs = [run("adam", seed=seed, traced=("b2[1]", "W1[1,3]")) for seed in range(others + 1)]
+    deep: dict = {"model": MLP(hidden=(33, 40, 5, 3)), "traced": ("b2[1]", "W1[1,3]")}
+    runs = [run("adam", seed=seed, **deep) for seed in range(others + 1)]
     # Some rows of the middle are not recorded, and rows of other rules are.
     runs = [replace(r, layers=k % 3 != 1, label=f"adam {k}") for k, r in enumerate(runs)]
-    together = trained(*runs, run("sgd"), run("sgdm"))
+    together = trained(*runs, run("sgd", **deep), run("sgdm", **deep))
     for place in (0, others // 2, others):
         (alone,) = trained(runs[place])
         assert_same(alone, together[place])

@@ -90,7 +90,8 @@ def _rows(
         # Of both signs, noisy lines over each other are but a band around zero.
         sizes = log or any((own < 0).any() for own in values.values())
         rows.append(Row(title, lines(values), sizes, course=True, note=_note(title, sources)))
-    ways = {label: np.cumsum(own["update"]) for label, own in series.items()}
+    with np.errstate(over="ignore", invalid="ignore"):  # of a run that diverges
+        ways = {label: np.cumsum(own["update"]) for label, own in series.items()}
     return [*rows, Row("way of the parameter from its start", lines(ways), log)]
 
 
