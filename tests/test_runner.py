@@ -26,7 +26,7 @@ optimizers:
   - {name: adam, lr: 0.005}
   - {name: sgdm, lr: 0.05}
   - {name: adam, label: slow adam, lr: 0.001, schedule: {name: cosine}}
-trace: {params: ["W1[0,0]", "b2[3]"]}
+trace: {params: ["W1[0,0]", "b2[3]"], layers: true}
 sweep: {dataset.noise: [0.1, 0.4]}
 """
 
@@ -52,6 +52,10 @@ def assert_same_bits(one: RunHistory, other: RunHistory) -> None:
     for param, series in one.traces.items():
         for name, values in series.items():
             np.testing.assert_array_equal(values, other.traces[param][name])
+    assert one.layers.keys() == other.layers.keys()
+    for array, series in one.layers.items():
+        for name, values in series.items():
+            np.testing.assert_array_equal(values, other.layers[array][name])
 
 
 def test_every_run_is_in_exactly_one_block(runs):
