@@ -57,7 +57,7 @@ def progress(
     names = [name for name in METRICS if test or not name.startswith("test")]
     metrics = {name: 1 - loss if name.endswith("accuracy") else loss * 1.0 for name in names}
     diverged_at = np.where(np.isnan(loss), 37, 0)
-    snapshot = SimpleNamespace(epoch=epoch, metrics=metrics, diverged_at=diverged_at)
+    snapshot = SimpleNamespace(epoch=epoch, metrics=metrics, diverged_at=diverged_at, failed={})
     done = epoch == last or bool(diverged_at.all())
     return SimpleNamespace(block=tuple(block), snapshot=snapshot, finished=(1,) if done else ())
 

@@ -174,6 +174,6 @@ def _name_steps(columns: Sequence[tuple[Axes, int]]) -> None:
 
 def _subtitle(history: RunHistory, param: str) -> str:
     """Which parameter of which run."""
-    end = history.diverged_at
-    ending = f", diverged at step {end}" if end is not None else ""
+    end = history.stopped_at
+    ending = f", {history.status} at step {end}" if end is not None else ""
     return f"parameter {param}, seed {history.seed}{ending}"

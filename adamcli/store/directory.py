@@ -239,6 +239,7 @@ def _manifest(
                 "seed": history.seed,
                 "status": history.status,
                 "diverged_at": history.diverged_at,
+                "failure": asdict(history.failure) if history.failure else None,
             }
             for history in histories
         ],
@@ -252,8 +253,12 @@ def _histories(
     metrics = formats.read_metrics(content["metrics.csv"])
     params = formats.by_run(formats.read_npz(content["params.npz"]), depth=1)
     traces = formats.by_run(formats.read_npz(content["traces.npz"]), depth=2)
-    for entry in entries:
-        history = formats.history_from(entry, metrics.get((entry["label"], entry["seed"]), {}))
+    columns = [metrics.get((entry["label"], entry["seed"]), {}) for entry in entries]
+    measured = {entry["cell"]: set[str]() for entry in entries}
+    for entry, own in zip(entries, columns, strict=True):
+        measured[entry["cell"]].update(formats.measured_in(own))
+    for entry, own in zip(entries, columns, strict=True):
+        history = formats.history_from(entry, own, sorted(measured[entry["cell"]]))
         yield replace(
             history, params=params.get(history.key, {}), traces=traces.get(history.key, {})
         )

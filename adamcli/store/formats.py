@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcli.history import METRICS, RunHistory
+from adamcli.history import METRICS, Failure, RunHistory
 from adamcli.layout import Array
 
 Json = dict[str, Any]
@@ -60,9 +60,21 @@ def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, list[str]]]:
     return runs
 
 
-def history_from(entry: Json, columns: Mapping[str, list[str]]) -> RunHistory:
-    """A run without its arrays, from its manifest entry and its columns of metrics.csv."""
-    measured = [name for name in METRICS if any(columns.get(name, []))]
+def measured_in(columns: Mapping[str, list[str]]) -> list[str]:
+    """The metrics that have any value in the columns of a run."""
+    return [name for name in METRICS if any(columns.get(name, []))]
+
+
+def history_from(
+    entry: Json, columns: Mapping[str, list[str]], otherwise: Sequence[str] = ()
+) -> RunHistory:
+    """A run without its arrays, from its manifest entry and its columns of metrics.csv.
+
+    Args:
+        otherwise: the metrics, without values, of a run that stopped before any evaluation.
+    """
+    measured = measured_in(columns) if columns else otherwise
+    failure = entry.get("failure")
     return RunHistory(
         label=entry["label"],
         optimizer=entry["optimizer"],
@@ -71,7 +83,8 @@ def history_from(entry: Json, columns: Mapping[str, list[str]]) -> RunHistory:
         diverged_at=entry["diverged_at"],
         epochs=np.array(columns.get("epoch", []), dtype=np.int64),
         steps=np.array(columns.get("step", []), dtype=np.int64),
-        metrics={name: np.array(columns[name], dtype=np.float64) for name in measured},
+        metrics={name: np.array(columns.get(name, []), dtype=np.float64) for name in measured},
+        failure=Failure(**failure) if failure else None,
     )
 
 
