@@ -49,6 +49,7 @@ def plot_trace(
     ] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="A seed.", show_default=False)] = None,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic steps.")] = False,
+    plugins: options.Plugins = None,
     out: options.Out = options.OUTPUTS,
     formats: options.Formats = "png",
     json: options.Json = False,
@@ -57,17 +58,20 @@ def plot_trace(
     """Draw what went on inside: slots, corrected values, effective learning rate, per step.
 
     Without options: every label that has a trace, in the latest run. What was not recorded
-    is trained again, with the same bits, to record it.
+    is trained again, with the same bits, to record it; for a run of a plug-in that takes
+    --plugin with the file that it was trained with.
 
     Example: adamcli plot-trace --optimizer adam --param 'W2[3,4]' --seed 0
     """
+    from adamcli import config as configs
     from adamcli import store
     from adamcli.cli.tracing import draw_traces, find_traces
 
     kinds = options.parse_formats(formats)
     directory = store.find(run, out)
     with directory.claimed():
-        result = directory.load()
+        own = [configs.find(plugin, configs.PLUGIN) for plugin in plugins or ()]
+        result = directory.load(own)
         traces = find_traces(result, optimizer, param, seed, quiet=quiet or json)
         drawn = draw_traces(result, traces, kinds, log=log)
         result = directory.add_figures(result, drawn)

@@ -70,8 +70,10 @@ def find_traces(
         usual = next(iter(runs[0].traced), None)
         name = _canonical(runs[0], param) if param else usual
         run = _with_seed(runs, seed)
-        if name is not None:
-            history = histories.get((run.label, run.seed))
+        history = histories.get((run.label, run.seed))
+        if history is not None and history.stopped_at == 0:
+            _say(f"{run.label}, seed {run.seed}: failed before the first step", quiet)
+        elif name is not None:
             if history is None or name not in history.traces:
                 history = _retrained(run, name, history, quiet)
             traces.append(Trace(run, history, name, usual=run is runs[0] and name == usual))
@@ -138,8 +140,7 @@ def _canonical(run: Run, param: str) -> str:
 
 def _retrained(run: Run, param: str, saved: RunHistory | None, quiet: bool) -> RunHistory:
     """The run trained again with a trace of one parameter; same bits, and checked to be."""
-    if not quiet:
-        output.say(f"{run.label}, seed {run.seed}: {param} was not recorded, training again")
+    _say(f"{run.label}, seed {run.seed}: {param} was not recorded, training again", quiet)
     *_, last = train_runs([replace(run, traced=(param,))], jobs=1)
     history = last.finished[0]
     if saved is not None and not _same(saved, history):
@@ -148,6 +149,12 @@ def _retrained(run: Run, param: str, saved: RunHistory | None, quiet: bool) -> R
             "another machine, BLAS or data file; the trace shows the new training"
         )
     return history
+
+
+def _say(text: str, quiet: bool) -> None:
+    """A line on stderr, unless the user wants silence."""
+    if not quiet:
+        output.say(text)
 
 
 def _same(saved: RunHistory, trained: RunHistory) -> bool:

@@ -63,6 +63,8 @@ def _first_traced(group: Sequence[Trained]) -> Trained | None:
 def draw_trace(one: Trained, param: str, style: Style, log: bool = False) -> Figure:
     """The panels of a rule for one parameter: the first steps and the whole training.
 
+    A rule without panels, as a plug-in may be, has one for each series.
+
     Args:
         one: a run and its history, which has a trace of the parameter.
         param: its name, such as `W1[0,0]`.
@@ -70,7 +72,8 @@ def draw_trace(one: Trained, param: str, style: Style, log: bool = False) -> Fig
         log: all panels on log axes, of magnitudes where a series changes its sign.
     """
     run, history = one
-    series, panels = history.traces[param], run.rule.panels
+    series = history.traces[param]
+    panels = run.rule.panels or tuple(Panel(_NAMES.get(name, name), (name,)) for name in series)
     page = Page(_TOP + len(panels) * _ROW + 0.08, f"inside {run.label}", _subtitle(history, param))
     for row, panel in enumerate(panels):
         lines = _drawn(series, panel, log)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adamcli.store import Result
 
 _LABEL_WIDTH = 14  # down to which labels wrap, if no word is longer
+_REASONS = 10
 _ORDER = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")  # the last goes first
 
 
@@ -60,17 +61,19 @@ def _rows(result: Result) -> list[Summary]:
 
 def _titled(result: Result, grid: Grid, caption: str) -> RenderableType:
     """A table under the experiment's name, with a line on what is in it, and why runs failed."""
-    reasons = [line(reason, "red") for reason in failures(result)]
+    reasons = [line(reason, "red") for reason in _failures(result)]
     return stack(line(result.experiment.name, "bold"), grid, line(caption, "dim"), *reasons)
 
 
-def failures(result: Result) -> list[str]:
-    """A line for every distinct reason for which runs failed, with the labels it struck."""
+def _failures(result: Result) -> list[str]:
+    """A line for each of the first distinct reasons why runs failed, with the labels it struck."""
     labels: dict[str, list[str]] = {}
     for history in result.histories:
         if history.failure is not None:
             labels.setdefault(history.failure.message, []).append(history.label)
-    return [f"{words.listed([*dict.fromkeys(who)])} failed: {why}" for why, who in labels.items()]
+    told = [f"{words.listed([*dict.fromkeys(who)])} failed: {why}" for why, who in labels.items()]
+    left = len(told) - _REASONS
+    return [*told[:_REASONS], *([f"{words.count(left, 'more reason')} in error.log"] * (left > 0))]
 
 
 def _grid(rows: Sequence[Summary], columns: Sequence[Column]) -> Grid:
