@@ -63,10 +63,24 @@ class DataError(AdamcliError):
     exit_code = 2
 
 
+class PluginError(AdamcliError):
+    """A plug-in file that cannot be used as an optimizer."""
+
+    exit_code = 2
+
+
 class RuleError(AdamcliError):
-    """A rule broke its contract, or raised an exception: its run has failed."""
+    """A rule broke its contract, or raised an exception: its run has failed.
+
+    Args:
+        log: the traceback of the rule's code, where it raised one.
+    """
 
     exit_code = 3
+
+    def __init__(self, what: str, *, where: str = "", fix: str, log: str = "") -> None:
+        super().__init__(what, where=where, fix=fix)
+        self.log = log
 
 
 class WorkerError(AdamcliError):

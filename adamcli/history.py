@@ -16,6 +16,22 @@ class Status(StrEnum):
 
     FINISHED = "finished"
     DIVERGED = "diverged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """How a rule broke its contract.
+
+    Attributes:
+        step: at which step; 0 before the first.
+        message: what, where and how to mend it.
+        log: the traceback of the rule's code, empty where it raised nothing.
+    """
+
+    step: int
+    message: str
+    log: str = ""
 
 
 METRICS = (
@@ -44,14 +60,15 @@ class RunHistory:
         label: which setting of the experiment; unique together with `seed`.
         optimizer: the name of its rule.
         cell: the swept values of the problem, empty without a sweep.
-        diverged_at: the step whose loss was not finite, None for a finished run.
+        diverged_at: the step whose loss was not finite, None where all were.
         epochs: (E,), how many epochs were done at each evaluation.
         steps: (E,), how many steps were done.
-        metrics: some of `METRICS`, each (E,) float64; a diverged run ends before its
-            divergence, so E may be 0.
+        metrics: some of `METRICS`, each (E,) float64; a diverged or failed run ends before
+            that, so E may be 0.
         params: the final value of every parameter array, by name.
         traces: for each traced parameter its series, each (T,), one value per step.
         layers: for each named array the `LAYER_SERIES`, each (T,), where they are recorded.
+        failure: how its rule failed, None where it did not.
     """
 
     label: str
@@ -65,6 +82,7 @@ class RunHistory:
     params: Mapping[str, Array] = field(default_factory=dict)
     traces: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     layers: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    failure: Failure | None = None
 
     def __post_init__(self) -> None:
         wrong = [name for name, values in self.metrics.items() if values.shape != self.epochs.shape]
@@ -79,11 +97,18 @@ class RunHistory:
     @property
     def status(self) -> Status:
         """How the run ended."""
+        if self.failure is not None:
+            return Status.FAILED
         return Status.FINISHED if self.diverged_at is None else Status.DIVERGED
 
+    @property
+    def stopped_at(self) -> int | None:
+        """The step at which it diverged or failed, None for a finished run."""
+        return self.diverged_at if self.failure is None else self.failure.step
+
     def final(self, metric: str) -> float:
-        """The last value of a metric; NaN for a diverged run or a metric it has not."""
-        if self.status is Status.DIVERGED or metric not in self.metrics:
+        """The last value of a metric; NaN for a run that stopped or a metric it has not."""
+        if self.status is not Status.FINISHED or metric not in self.metrics:
             return float("nan")
         return float(self.metrics[metric][-1])
 
@@ -131,7 +156,7 @@ class StackHistory:
         self._layers.append(layers or {})
 
     def times(self, row: int) -> tuple[Array, Array, dict[str, Array]]:
-        """Epochs, steps and metrics of one run up to its divergence, each (E,)."""
+        """Epochs, steps and metrics of one run up to where it stopped, each (E,)."""
         loss = np.array([metrics["train_loss"][row] for metrics in self._metrics])
         count = len(loss) - np.count_nonzero(np.isnan(loss))
         names = self._metrics[0]

@@ -18,8 +18,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from adamcli.config import Run
-from adamcli.errors import WorkerError
-from adamcli.history import LAYER_SERIES, RunHistory, StackHistory
+from adamcli.errors import RuleError, WorkerError
+from adamcli.history import LAYER_SERIES, Failure, RunHistory, StackHistory
 from adamcli.layout import Layout
 from adamcli.problems import NetworkStack, layout_of, row_bytes, stack_key
 from adamcli.recorder import Records
@@ -135,7 +135,7 @@ def _train_block(runs: Sequence[Run], block: Block) -> Iterator[Progress]:
     for snapshot in train(problem, trainees, epochs=first.task.epochs, eval_every=first.eval_every):
         recorded = snapshot.traces, snapshot.layers
         kept.append(snapshot.epoch, snapshot.step, snapshot.metrics, *recorded)
-        done = snapshot.epoch == first.task.epochs or bool(snapshot.diverged_at.all())
+        done = snapshot.epoch == first.task.epochs or snapshot.all_stopped
         finished = _histories(members, kept, snapshot, problem.layout) if done else ()
         yield Progress(block, snapshot, finished)
 
@@ -154,8 +154,13 @@ def _histories(
     arrays = {tensor.name: layout.view(last.params, tensor.name) for tensor in layout.tensors}
     for row, run in enumerate(members):
         epochs, steps, metrics = kept.times(row)
-        diverged_at = int(last.diverged_at[row]) or None
-        taken = last.step if diverged_at is None else diverged_at - 1
+        failure, diverged_at = last.failed.get(row), int(last.diverged_at[row]) or None
+        stopped_at = failure.step if failure else diverged_at
+        taken = last.step if stopped_at is None else max(0, stopped_at - 1)
+        try:
+            traces = _traces(run, kept, row, taken) if taken or not failure else {}
+        except RuleError as error:
+            traces, failure = {}, Failure(taken, str(error), error.log)
         histories.append(
             RunHistory(
                 label=run.label,
@@ -167,8 +172,9 @@ def _histories(
                 steps=steps,
                 metrics=metrics,
                 params={name: values[row].copy() for name, values in arrays.items()},
-                traces=_traces(run, kept, row, taken),
+                traces=traces,
                 layers=_layers(run, kept, row, taken, [*arrays]),
+                failure=failure,
             )
         )
     return tuple(histories)

@@ -1,13 +1,14 @@
 """Statistics over seeds: medians, interquartile means, bootstrap intervals, wins.
 
-A diverged run stays in the sample and counts as the worst there is: an infinite loss, an
-accuracy of 0. So no mean is taken over the runs that happened to survive, and no NaN can
-rank first.
+A diverged or failed run stays in the sample and counts as the worst there is: an infinite
+loss, an accuracy of 0. So no mean is taken over the runs that happened to survive, and no NaN
+can rank first.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -54,8 +55,8 @@ class Trained(Protocol):
         ...
 
     @property
-    def diverged_at(self) -> int | None:
-        """The step at which it diverged, None if it finished."""
+    def status(self) -> str:
+        """How it ended: `finished`, `diverged` or `failed`."""
         ...
 
     @property
@@ -64,7 +65,7 @@ class Trained(Protocol):
         ...
 
     def final(self, metric: str) -> float:
-        """The last value; NaN if it diverged."""
+        """The last value; NaN if it did not finish."""
         ...
 
     def best(self, metric: str) -> float:
@@ -97,6 +98,7 @@ class Summary:
         n: how many runs there are.
         finished: how many of them finished.
         diverged: how many diverged; they count as worst, see `worst`.
+        failed: how many failed; they count as worst too.
         final: the spread of the last value of each of `SCORES`; without test data the test
             scores are absent.
         best: the spread of the best value that each run had at any evaluation.
@@ -108,6 +110,7 @@ class Summary:
     n: int
     finished: int
     diverged: int
+    failed: int
     final: Mapping[str, Spread]
     best: Mapping[str, Spread]
 
@@ -203,17 +206,17 @@ def summarize(histories: Iterable[Trained]) -> list[Summary]:
 
 
 def worst(score: str) -> float:
-    """What a diverged run has: accuracy 0, or an infinite loss."""
+    """What a diverged or failed run has: accuracy 0, or an infinite loss."""
     return 0.0 if score.endswith("accuracy") else math.inf
 
 
 def final(history: Trained, score: str) -> float:
-    """The last value of a run, the worst if it diverged."""
+    """The last value of a run, the worst if it did not finish."""
     return _or_worst(history.final(score), score)
 
 
 def best(history: Trained, score: str) -> float:
-    """The best value of a run before it diverged or ended, the worst if it had none."""
+    """The best value of a run before it ended in whatever way, the worst if it had none."""
     return _or_worst(history.best(score), score)
 
 
@@ -225,7 +228,7 @@ def _or_worst(value: float, score: str) -> float:
 def wins(histories: Sequence[Trained], score: str | None = None) -> list[Wins]:
     """How often each label's final score is the best of its cell at a seed.
 
-    Only seeds that all labels of a cell have are counted, and a seed at which all diverged
+    Only seeds that all labels of a cell have are counted, and a seed at which none finished
     is won by none.
 
     Args:
@@ -266,7 +269,7 @@ def _firsts(table: Array, score: str) -> Array:
 def _summary(histories: Sequence[Trained], scores: Sequence[str]) -> Summary:
     """The summary of the runs of one label."""
     first = histories[0]
-    diverged = sum(history.diverged_at is not None for history in histories)
+    ends = Counter(history.status for history in histories)
     finals = [[final(history, score) for history in histories] for score in scores]
     bests = [[best(history, score) for history in histories] for score in scores]
     spreads = _spreads(np.array(finals + bests))
@@ -275,8 +278,9 @@ def _summary(histories: Sequence[Trained], scores: Sequence[str]) -> Summary:
         optimizer=first.optimizer,
         cell=first.cell,
         n=len(histories),
-        finished=len(histories) - diverged,
-        diverged=diverged,
+        finished=ends["finished"],
+        diverged=ends["diverged"],
+        failed=ends["failed"],
         final=dict(zip(scores, spreads, strict=False)),
         best=dict(zip(scores, spreads[len(scores) :], strict=True)),
     )

@@ -16,6 +16,7 @@ from itertools import groupby
 import numpy as np
 
 from adamcli.errors import RuleError
+from adamcli.history import Failure
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import Averaging, Hyper, Rule, State, Step, Wrapping
 from adamcli.optimizers.passes import arithmetic
@@ -57,7 +58,7 @@ class Snapshot:
     Attributes:
         epoch: how many epochs are done.
         step: how many steps are done.
-        metrics: named values of every run, each (R,) float64; NaN once a run has diverged.
+        metrics: named values of every run, each (R,) float64; NaN once a run has stopped.
         diverged_at: (R,), the first step whose loss was not finite, 0 while there is none. An
             evaluation whose loss is not finite stands for the step that would come next.
         failed: for each row whose rule broke its contract, how; such a row stands still.
@@ -76,7 +77,12 @@ class Snapshot:
     params: Array
     traces: dict[int, dict[str, Array]]
     layers: dict[int, dict[str, Array]] = field(default_factory=dict)
-    failed: dict[int, RuleError] = field(default_factory=dict)
+    failed: dict[int, Failure] = field(default_factory=dict)
+
+    @property
+    def all_stopped(self) -> bool:
+        """Whether no run is left to train."""
+        return int(np.count_nonzero(self.diverged_at)) + len(self.failed) == len(self.diverged_at)
 
 
 def train(
@@ -84,8 +90,8 @@ def train(
 ) -> Iterator[Snapshot]:
     """Train a stack and yield a snapshot after every `eval_every` epochs and the last.
 
-    A run whose loss is no longer finite is frozen where it is; the others go on with the
-    same bits. Training ends early when all have diverged.
+    A run whose loss is no longer finite, or whose rule fails, is frozen where it is; the
+    others go on with the same bits. Training ends early when all have stopped.
 
     Args:
         problem: R rows of something to minimise.
@@ -114,14 +120,14 @@ class _Stack:
         self.updates = np.empty_like(self.params)
         self.curvatures, self.curvatures_at = np.empty_like(self.params), 0
         self.scratch = np.empty_like(self.params), np.empty_like(self.params)
-        self.groups = [_Group(trainees, rows, self, total) for rows in _neighbours(trainees)]
         self.clip = _clip_column(trainees, self.params.dtype)
         self.diverged_at = np.zeros(len(trainees), dtype=np.int64)
-        self.failed: dict[int, RuleError] = {}
+        self.failed: dict[int, Failure] = {}
         self.stopped = np.zeros(len(trainees), dtype=bool)
         self.some_stopped = False
         self.measured = {name: np.full(len(trainees), np.nan) for name in _MEASURED}
         self.t = 0
+        self.groups = [_Group(trainees, rows, self, total) for rows in _neighbours(trainees)]
 
     @property
     def all_stopped(self) -> bool:
@@ -170,7 +176,7 @@ class _Stack:
     def fail(self, row: int, error: RuleError) -> None:
         """Mark a row as failed at this step, unless it already stands still."""
         if not self.stopped[row]:
-            self.failed[row] = error
+            self.failed[row] = Failure(self.t, str(error), error.log)
             self.stopped[row] = self.some_stopped = True
 
     def snapshot(self, epoch: int) -> Snapshot:
@@ -210,7 +216,8 @@ class _Group:
         self.stack = stack
         self.grads = stack.grads[self.here]
         params, layout = stack.params[self.here], stack.problem.layout
-        self.state: State = self.rule.init(params, layout)
+        self.failed = False
+        self.state = self._initial_state(params, layout)
         spare, extra = (scratch[self.here] for scratch in stack.scratch)
         out = stack.updates[self.here]
         curved = stack.curved
@@ -226,16 +233,34 @@ class _Group:
         at = self.at
         at.t = t
         at.lr = self.rule.lr * self.factor(t)
-        try:
-            update = self.rule.update(self.grads, self.state, at)
-        except RuleError as error:  # of a rule that is a group of its own
-            self.stack.fail(self.here.start, error)
-            return
-        if update is not at.out:
-            np.copyto(at.out, update)
+        if not self.failed:
+            self._update()
         for wrapper in self.wrappers:
             wrapper.apply(at.out, self.grads, at)
         self.recorder.record()
+
+    def _update(self) -> None:
+        """Leave what the rule returns in the stack's updates."""
+        try:
+            update = self.rule.update(self.grads, self.state, self.at)
+        except RuleError as error:
+            self._fail(error)
+            return
+        if update is not self.at.out:
+            np.copyto(self.at.out, update)
+
+    def _initial_state(self, params: Array, layout: Layout) -> State:
+        """The slots of the rule; none if it fails."""
+        try:
+            return self.rule.init(params, layout)
+        except RuleError as error:
+            self._fail(error)
+            return {}
+
+    def _fail(self, error: RuleError) -> None:
+        """The rule is not called again; only a rule that is a group of its own may fail."""
+        self.failed = True
+        self.stack.fail(self.here.start, error)
 
     def factor(self, t: int) -> Hyper:
         """The schedule's factor on the learning rate, a column where schedules differ."""
@@ -252,8 +277,11 @@ class _Group:
         """The parameters of the rows where they are evaluated."""
         if self.average is not None:
             return self.average.params
-        if isinstance(self.rule, Averaging):
-            return self.rule.evaluated(self.at.params, self.state)
+        if isinstance(self.rule, Averaging) and not self.failed:
+            try:
+                return self.rule.evaluated(self.at.params, self.state)
+            except RuleError as error:
+                self._fail(error)
         return self.at.params
 
 

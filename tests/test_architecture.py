@@ -13,8 +13,19 @@ from conftest import ROOT
 PACKAGE = ROOT / "adamcli"
 
 LAYERS = [
-    ["errors", "seeding", "layout", "settings", "text", "documents", "palette", "environment"],
+    [
+        "errors",
+        "seeding",
+        "layout",
+        "settings",
+        "text",
+        "documents",
+        "palette",
+        "environment",
+        "reading",
+    ],
     ["optimizers", "problems", "schedules", "history", "stats"],
+    ["plugins"],
     ["config", "recorder"],
     ["training"],
     ["runner", "store", "checks"],
@@ -42,6 +53,7 @@ NUMERICAL = {
     "layout",
     "recorder",
     "checks",
+    "plugins",
 }
 FILES = [
     path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.stem != "__main__"

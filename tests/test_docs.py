@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import ROOT
 
-from adamcli import config
+from adamcli import config, plugins
 from adamcli.cli.main import run
+from adamcli.settings import settings_of
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
@@ -54,6 +55,18 @@ def test_the_experiment_of_the_readme_loads(tmp_path):
     (tmp_path / "readme.yaml").write_text(block)
     experiment = config.load(tmp_path / "readme.yaml")
     assert len(experiment.runs) == 3 * 3 * 20
+
+
+def test_the_optimizer_of_the_readme_is_the_shipped_one(tmp_path):
+    (block,) = (block for language, block in BLOCKS if language == "python")
+    (tmp_path / "plain_sign.py").write_text(block)
+    shipped = plugins.load(ROOT / "configs/plugins/plain_sign.py").rule_class
+    printed = plugins.load(tmp_path / "plain_sign.py").rule_class
+    assert settings_of(printed) == settings_of(shipped)
+    for method in ("init", "update"):
+        code = [getattr(cls, method).__code__ for cls in (printed, shipped)]
+        assert code[0].co_names == code[1].co_names
+        assert code[0].co_code == code[1].co_code
 
 
 @pytest.mark.parametrize("path", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])

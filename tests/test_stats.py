@@ -6,12 +6,13 @@ import importlib.util
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from adamcli import stats
-from adamcli.history import RunHistory
+from adamcli.history import Failure, RunHistory
 from adamcli.seeding import generator
 
 needs_scipy = pytest.mark.skipif(
@@ -189,6 +190,17 @@ def test_diverged_runs_count_as_worst() -> None:
     assert (summary.final["train_accuracy"].min, summary.final["train_accuracy"].max) == (0, 0.9)
     assert (summary.best["train_loss"].min, summary.best["train_loss"].max) == (0.3, math.inf)
     assert summary.best["train_accuracy"].min == 0.0
+
+
+def test_failed_runs_count_as_worst_too() -> None:
+    runs = [history("a", seed, train_loss=[0.3], train_accuracy=[0.9]) for seed in range(3)]
+    runs[1] = replace(runs[1], failure=Failure(5, "what, where. Fix: this"))
+    (summary,) = stats.summarize(runs)
+    assert (summary.n, summary.finished, summary.diverged, summary.failed) == (3, 2, 0, 1)
+    assert summary.final["train_loss"].max == math.inf
+    assert summary.final["train_accuracy"].min == 0
+    assert summary.best["train_loss"].max == 0.3
+    assert [w.alone for w in stats.wins([runs[1], history("b", 1, train_loss=[9.0])])] == [0, 1]
 
 
 def test_everything_diverged_is_still_a_summary() -> None:

@@ -7,7 +7,7 @@ import io
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, make_dataclass
+from dataclasses import MISSING, dataclass, make_dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from adamcli import tables
-from adamcli.history import RunHistory
+from adamcli.history import Failure, RunHistory
 from adamcli.optimizers import RULES
 from adamcli.problems import DATASETS
 from adamcli.settings import setting, settings_of
@@ -144,6 +144,24 @@ Final values after 3 epochs: median and range over 3 seeds; a diverged run
 counts as infinite loss and accuracy 0.
 """
     )
+
+
+def test_failed_runs_are_counted_and_each_reason_is_told_once():
+    histories = [history(label, seed, [0.2]) for label in ("a", "b") for seed in range(3)]
+    for place, why in ((1, "bad [x]"), (2, "worse"), (4, "bad [x]")):
+        histories[place] = replace(histories[place], failure=Failure(5, why))
+    histories[5] = history("b", 2, [0.2, math.inf])
+    text = shown(tables.summary_table(result(*histories)), 120)
+    assert re.search(r"a +2 of 3 failed +1 +inf", text)
+    assert re.search(r"b +1 of 3 diverged, 1 of 3 failed +1 +inf", text)
+    assert "a diverged or failed run counts as infinite" in text
+    assert text.endswith("\n\na and b failed: bad [x]\n\na failed: worse\n")
+    lone = replace(history("a", 0, [0.2]), failure=Failure(5, "why"))
+    assert re.search(r"a +failed at step 5", shown(tables.summary_table(result(lone)), 60))
+    many = [replace(lone, seed=seed, failure=Failure(5, f"reason {seed}")) for seed in range(30)]
+    text = shown(tables.summary_table(result(*many)))
+    assert text.count("a failed: reason") == 10
+    assert text.endswith("\n20 more reasons in error.log\n")
 
 
 def test_each_cell_of_a_sweep_has_its_own_part():

@@ -18,10 +18,10 @@ from rich.console import Console
 from rich.file_proxy import FileProxy
 from rich.text import Text
 
-from adamcli.history import METRICS
+from adamcli.history import METRICS, Failure
 from adamcli.tables import LiveView
 from adamcli.tables.board import CURVE_POINTS, Board
-from adamcli.tables.standing import StandingTable
+from adamcli.tables.standing import StandingTable, standing_line
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 EPOCHS = 20
@@ -51,13 +51,23 @@ def progress(
     *,
     test: bool = True,
     last: int = EPOCHS,
+    failed: Sequence[int] = (),
 ) -> Any:
-    """News of a block as the runner gives it; a loss that is NaN stands for a diverged run."""
+    """News of a block as the runner gives it.
+
+    A loss that is NaN stands for a diverged run, or a failed one where its row is in `failed`.
+    """
     loss = np.array(losses, dtype=float)
     names = [name for name in METRICS if test or not name.startswith("test")]
     metrics = {name: 1 - loss if name.endswith("accuracy") else loss * 1.0 for name in names}
     diverged_at = np.where(np.isnan(loss), 37, 0)
-    snapshot = SimpleNamespace(epoch=epoch, metrics=metrics, diverged_at=diverged_at)
+    diverged_at[list(failed)] = 0
+    snapshot = SimpleNamespace(
+        epoch=epoch,
+        metrics=metrics,
+        diverged_at=diverged_at,
+        failed={row: Failure(37, "why") for row in failed},
+    )
     done = epoch == last or bool(diverged_at.all())
     return SimpleNamespace(block=tuple(block), snapshot=snapshot, finished=(1,) if done else ())
 
@@ -213,6 +223,20 @@ def test_the_only_run_that_diverged_has_no_numbers():
     runs = runs_of(["a", "b"])
     text = table(board_of(runs, [progress([0, 1], 10, [np.nan, 0.5])]))
     assert re.search(r"^a +10/20 +yes +█+$", text, re.MULTILINE)
+
+
+def test_failed_runs_have_a_column_of_their_own_and_count_as_worst():
+    runs = runs_of(["a", "b"], seeds=2)
+    news = progress([3, 1, 0, 2], 10, [np.nan, np.nan, 0.5, np.nan], failed=[1, 3])
+    board = board_of(runs, [news])
+    at = board.standings()
+    assert (at.diverged.tolist(), at.failed.tolist()) == ([0, 1], [1, 1])
+    assert at.metrics["train_loss"].max.tolist() == [np.inf, np.inf]
+    text = table(board)
+    assert re.search(r"a +10/20 +1 of 2 +inf", text)
+    assert re.search(r"b +10/20 +1 of 2 +1 of 2 +inf", text)
+    line = standing_line(board, 1.0)
+    assert "  a inf (1 of 2 failed)  b inf (1 of 2 diverged, 1 of 2 failed)  (" in line
 
 
 def test_runs_that_have_not_begun_do_not_count():

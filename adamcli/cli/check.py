@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
@@ -73,12 +72,13 @@ def _subjects(name: str | None, every: bool) -> list[Subject]:
 
 def _plugin(path: Path) -> Subject:
     """The rule in a file, and what it claims to be."""
+    from adamcli import plugins
     from adamcli.checks import Subject, claim
     from adamcli.errors import UsageError
     from adamcli.optimizers import RULES
     from adamcli.text import safe, suggestion
 
-    plugin = importlib.import_module("adamcli.plugins").load(path)
+    plugin = plugins.load(path)
     like = claim(plugin.rule_class)
     if like is not None and like not in RULES:
         what = f"like = {safe(repr(like), 80)} names no built-in optimizer"

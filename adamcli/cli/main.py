@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from types import FrameType
 
 import typer
@@ -29,7 +31,12 @@ def run(args: list[str]) -> int:
     """
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
     make_robust()
-    _catch_signals()
+    with _signals_caught():
+        return _run(args)
+
+
+def _run(args: list[str]) -> int:
+    """Run one command line whose surroundings are made."""
     debug = "--debug" in args or bool(os.environ.get("ADAMCLI_DEBUG"))
     args = [arg for arg in args if arg != "--debug"]  # works in any place
     try:
@@ -64,17 +71,28 @@ def _call(args: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _catch_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that work can be saved."""
+@contextlib.contextmanager
+def _signals_caught() -> Iterator[None]:
+    """Let signals to stop unwind the stack, so that work can be saved.
+
+    Ctrl-C is among them: a KeyboardInterrupt is then one that a plug-in has raised itself.
+    """
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
 
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        # What the parent chose to ignore (nohup) stays ignored.
-        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+    numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]
+    before = {number: signal.getsignal(number) for number in numbers if number is not None}
+    # What the parent chose to ignore (nohup) stays ignored.
+    default = (signal.SIG_DFL, signal.default_int_handler)
+    caught = {number: handler for number, handler in before.items() if handler in default}
+    try:
+        for number in caught:
             signal.signal(number, interrupt)
+        yield
+    finally:
+        for number, handler in caught.items():
+            signal.signal(number, handler)
 
 
 def _report(error: AdamcliError, debug: bool, cause: BaseException | None = None) -> int:

@@ -105,6 +105,15 @@ Set = Annotated[
         show_default=False,
     ),
 ]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE",
+        help="Python file with an optimizer of your own, which is executed; repeatable.",
+        show_default=False,
+    ),
+]
 Seeds = Annotated[
     int | None,
     typer.Option("--seeds", min=1, help="Train seeds 0 to N-1.", metavar="N", show_default=False),

@@ -65,6 +65,7 @@ def plot_trace(
         bool, typer.Option("--compare", help="All labels over each other in one figure.")
     ] = False,
     log: Annotated[bool, typer.Option("--log", help="Logarithmic axes.")] = False,
+    plugins: options.Plugins = None,
     out: options.Out = options.OUTPUTS,
     formats: options.Formats = "png",
     json: options.Json = False,
@@ -75,10 +76,12 @@ def plot_trace(
     Without options: every label that has a trace, in the latest run. With --compare one
     figure of what several optimizers do to the same parameter; with --layers how far every
     weight matrix and bias moves for its size. What was not recorded is trained again, with
-    the same bits, to record it.
+    the same bits, to record it; for a run of a plug-in that takes --plugin with the file
+    that it was trained with.
 
     Example: adamcli plot-trace --optimizer adam --param 'W2[3,4]' --seed 0
     """
+    from adamcli import config as configs
     from adamcli import store
     from adamcli.cli import tracing
 
@@ -92,7 +95,8 @@ def plot_trace(
     choice = tracing.Choice(tuple(optimizer or ()), seed, compare, quiet=quiet or json)
     directory = store.find(run, out)
     with directory.claimed():
-        result = directory.load()
+        own = [configs.find(plugin, configs.PLUGIN) for plugin in plugins or ()]
+        result = directory.load(own)
         drawn, document = tracing.inside(result, choice, param, layers=layers, log=log)
         images = tracing.rendered(drawn, kinds, log=log)
         result = directory.add_figures(result, images)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import typer
 
 from adamcli.cli import options, output
+from adamcli.cli.train import experiment_of
 
 config_app = typer.Typer(
     name="config",
@@ -29,6 +29,7 @@ def _root(context: typer.Context) -> None:
 def check(
     config: options.ConfigFile,
     overrides: options.Set = None,
+    plugins: options.Plugins = None,
     seeds: options.Seeds = None,
     json: options.Json = False,
 ) -> None:
@@ -36,7 +37,7 @@ def check(
 
     Example: adamcli config check configs/spiral.yaml
     """
-    experiment = _load(config, overrides, seeds)
+    experiment = experiment_of(config, overrides, seeds, plugins)
     labels = list(dict.fromkeys(run.label for run in experiment.runs))
     if json:
         counts = {"runs": len(experiment.runs), "labels": labels}
@@ -50,6 +51,7 @@ def check(
 def show(
     config: options.ConfigFile,
     overrides: options.Set = None,
+    plugins: options.Plugins = None,
     seeds: options.Seeds = None,
     json: options.Json = False,
 ) -> None:
@@ -57,7 +59,7 @@ def show(
 
     Example: adamcli config show configs/spiral.yaml --set adam.lr=1e-3
     """
-    experiment = _load(config, overrides, seeds)
+    experiment = experiment_of(config, overrides, seeds, plugins)
     if json:
         output.show_json({"config": experiment.resolved, "origins": experiment.origins})
     else:
@@ -86,14 +88,6 @@ def doctor(json: options.Json = False) -> None:
         output.show_json(_facts())
     else:
         output.show(facts_table(_facts()))
-
-
-def _load(config: Path, overrides: list[str] | None, seeds: int | None) -> Any:
-    """The experiment that a command line names."""
-    from adamcli import config as configs
-    from adamcli.cli.train import all_overrides
-
-    return configs.load(configs.find(config), all_overrides(overrides, seeds))
 
 
 def _facts() -> dict[str, Any]:

@@ -201,11 +201,16 @@ def rendered(
 
 
 def _chosen(result: Result, choice: Choice) -> list[tuple[Run, Run]]:
-    """The first run and the chosen one of every wanted label."""
+    """The first run and the chosen one of every wanted label that took a step."""
     labels = _by_label(result, choice.optimizers)
     if choice.compare:
         labels = _comparable(labels, choice.quiet)
-    return [(runs[0], _with_seed(runs, choice.seed)) for runs in labels]
+    chosen = [(runs[0], _with_seed(runs, choice.seed)) for runs in labels]
+    stillborn = {history.key for history in result.histories if history.stopped_at == 0}
+    for _, run in chosen:
+        if (run.label, run.seed) in stillborn:
+            _say(f"{run.label}, seed {run.seed}: failed before the first step", choice.quiet)
+    return [(first, run) for first, run in chosen if (run.label, run.seed) not in stillborn]
 
 
 def _by_label(result: Result, optimizers: Sequence[str]) -> list[list[Run]]:
@@ -236,8 +241,8 @@ def _comparable(labels: list[list[Run]], quiet: bool) -> list[list[Run]]:
             where="--compare",
             fix="name two labels, or none for all: --optimizer sgdm --optimizer adam",
         )
-    if len(labels) > most and not quiet:
-        output.say(f"note: the first {most} of {len(labels)} labels; --optimizer chooses others")
+    if len(labels) > most:
+        _say(f"note: the first {most} of {len(labels)} labels; --optimizer chooses others", quiet)
     return labels[:most]
 
 
@@ -269,9 +274,9 @@ def _recorded(result: Result, runs: Sequence[Run], quiet: bool) -> list[RunHisto
     """
     saved = {history.key: history for history in result.histories}
     missing = [run for run in runs if not _has(saved.get((run.label, run.seed)), run)]
-    for run in () if quiet else missing:
+    for run in missing:
         what = f"{run.traced[0]} was" if run.traced else "layers were"
-        output.say(f"{run.label}, seed {run.seed}: {what} not recorded, training again")
+        _say(f"{run.label}, seed {run.seed}: {what} not recorded, training again", quiet)
     again = {h.key: h for news in train_runs(missing, jobs=1) for h in news.finished}
     for key, history in again.items():
         if key in saved and not _same(saved[key], history):
@@ -288,6 +293,12 @@ def _has(history: RunHistory | None, run: Run) -> bool:
     if history is None or (run.layers and not history.layers):
         return False
     return all(param in history.traces for param in run.traced)
+
+
+def _say(text: str, quiet: bool) -> None:
+    """A line on stderr, unless the user wants silence."""
+    if not quiet:
+        output.say(text)
 
 
 def _same(saved: RunHistory, trained: RunHistory) -> bool:

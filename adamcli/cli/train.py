@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from adamcli.cli import options, output
 from adamcli.cli.painter import painter
+from adamcli.errors import RuleError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from adamcli.cli.session import Request
-    from adamcli.config import Run
+    from adamcli.config import Experiment, Run
     from adamcli.store import Result
 
 STANDARD = Path("configs/spiral.yaml")
@@ -24,6 +25,7 @@ COMPARE_SEEDS = 20
 def run(
     config: options.ConfigFile,
     overrides: options.Set = None,
+    plugins: options.Plugins = None,
     seeds: options.Seeds = None,
     out: options.Out = options.OUTPUTS,
     jobs: options.Jobs = None,
@@ -41,20 +43,21 @@ def run(
     """
     kinds = options.parse_formats(formats)
     with painter(wanted=not no_figures) as ready:
-        from adamcli import config as configs
         from adamcli.cli.session import Request, carry_out
         from adamcli.tables import summary_table
 
-        experiment = configs.load(configs.find(config), all_overrides(overrides, seeds))
+        experiment = experiment_of(config, overrides, seeds, plugins)
         request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
         result = carry_out(experiment, request, ready)
     _present(result, request, summary_table, run_document(result))
+    _refuse_failures(result)
 
 
 def compare(
     names: options.RuleNames,
     config: options.BaseConfig = None,
     overrides: options.Set = None,
+    plugins: options.Plugins = None,
     seeds: options.Seeds = None,
     out: options.Out = options.OUTPUTS,
     jobs: options.Jobs = None,
@@ -76,15 +79,14 @@ def compare(
     if seeds is None and config is None and not _sets_seeds(overrides):
         seeds = COMPARE_SEEDS
     with painter(wanted=not no_figures) as ready:
-        from adamcli import config as configs
         from adamcli.cli.session import Request, carry_out
         from adamcli.tables import comparison_table
 
-        path = configs.find(config or STANDARD)
-        experiment = configs.load(path, all_overrides(overrides, seeds), optimizers=names)
+        experiment = experiment_of(config or STANDARD, overrides, seeds, plugins, names)
         request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
         result = carry_out(experiment, request, ready)
     _present(result, request, comparison_table, compare_document(result))
+    _refuse_failures(result)
 
 
 def run_document(result: Result) -> dict[str, Any]:
@@ -99,6 +101,7 @@ def run_document(result: Result) -> dict[str, Any]:
                 "seed": history.seed,
                 "status": history.status,
                 "diverged_at": history.diverged_at,
+                "error": history.failure.message if history.failure else None,
                 "epochs": int(history.epochs[-1]) if len(history.epochs) else 0,
                 "train_loss": history.final("train_loss"),
                 "train_accuracy": history.final("train_accuracy"),
@@ -122,6 +125,22 @@ def compare_document(result: Result) -> dict[str, Any]:
         "summaries": [asdict(summary) for summary in stats.summarize(result.histories)],
         "wins": [asdict(wins) for wins in stats.wins(result.histories)],
     }
+
+
+def experiment_of(
+    config: Path,
+    overrides: list[str] | None,
+    seeds: int | None,
+    plugins: list[Path] | None,
+    names: list[str] | None = None,
+) -> Experiment:
+    """The experiment that a command line names; its plug-ins are executed."""
+    from adamcli import config as configs
+    from adamcli.plugins import load
+
+    path = configs.find(config)
+    given = [load(configs.find(plugin, configs.PLUGIN)) for plugin in plugins or ()]
+    return configs.load(path, all_overrides(overrides, seeds), names, given)
 
 
 def all_overrides(overrides: list[str] | None, seeds: int | None) -> list[str]:
@@ -153,10 +172,26 @@ def _present(
     output.say(f"next: {_next(result, request)}")
 
 
+def _refuse_failures(result: Result) -> None:
+    """End with exit code 3 where runs failed; why is in the table.
+
+    Raises:
+        RuleError: some have.
+    """
+    from adamcli.store import ERROR_LOG
+
+    if result.failed:
+        what = f"{result.failed} of {len(result.histories)} runs failed"
+        where = str(result.path / ERROR_LOG)
+        raise RuleError(what, where=where, fix="mend the optimizer and run the command again")
+
+
 def _next(result: Result, request: Request) -> str:
     """A command that goes on from here."""
     where = "" if request.out == options.OUTPUTS else f" --out {shlex.quote(str(request.out))}"
     run = result.experiment.runs[0]
+    own = [plugin for plugin in result.experiment.plugins if plugin.name == run.optimizer]
+    where += "".join(f" --plugin {shlex.quote(str(plugin.path))}" for plugin in own)
     trace = f"adamcli plot-trace{where} --optimizer {run.optimizer} --param '{_some_weight(run)}'"
     return f"{trace}  (what went on inside)"
 

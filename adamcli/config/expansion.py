@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from adamcli.config.experiment import Run
+from adamcli.config.grammar import Grammar
 from adamcli.config.mistakes import checked
 from adamcli.config.names import MAX_RUNS, label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
-from adamcli.config.sections import PARTS, Train
+from adamcli.config.sections import Train
 from adamcli.config.sweep import Axis, combinations
 from adamcli.history import LAYER_SERIES
 from adamcli.optimizers import RULES, Rule, Wrapping
 from adamcli.problems import DATASETS, MLP, Task, layout_of
 from adamcli.problems.datasets import Dataset
 from adamcli.schedules import SCHEDULES, Schedule
-from adamcli.settings import settings_of
+from adamcli.settings import Setting, settings_of
 
 MAX_BYTES = 64 * 2**30
 _PER_EVALUATION = 7 * 8  # metrics, float64
@@ -54,13 +55,16 @@ class _Choice:
         return str(self.section.label or self.section.name)
 
 
-def expanded(root: Node, whole: Any, axes: Sequence[Axis]) -> tuple[list[Run], list[PlacedError]]:
+def expanded(
+    root: Node, whole: Any, axes: Sequence[Axis], grammar: Grammar
+) -> tuple[list[Run], list[PlacedError]]:
     """All runs, or all that is wrong with them.
 
     Args:
         root: the tree with defaults.
         whole: the same as a model.
         axes: its sweep.
+        grammar: what it may say.
 
     Raises:
         DataError: a data file cannot be used.
@@ -68,10 +72,10 @@ def expanded(root: Node, whole: Any, axes: Sequence[Axis]) -> tuple[list[Run], l
     too_many = _too_many(root, whole, axes)
     if too_many:
         return [], too_many
-    cells, mistakes = _cells(root, axes)
+    cells, mistakes = _cells(root, axes, grammar)
     choices: list[_Choice] = []
     for place in range(len(whole.optimizers)):
-        found, wrong = _choices(root, axes, place)
+        found, wrong = _choices(root, axes, grammar, place)
         choices, mistakes = choices + found, mistakes + wrong
     mistakes = mistakes or _checked_cells(cells, choices, whole)
     if mistakes:
@@ -98,14 +102,16 @@ def _too_many(root: Node, whole: Any, axes: Sequence[Axis]) -> list[PlacedError]
     return [mistake(root, path, what, "sweep fewer values or lower train.seeds", at_key=True)]
 
 
-def _cells(root: Node, axes: Sequence[Axis]) -> tuple[list[_Cell], list[PlacedError]]:
+def _cells(
+    root: Node, axes: Sequence[Axis], grammar: Grammar
+) -> tuple[list[_Cell], list[PlacedError]]:
     """Every combination of the axes that touch the problem."""
     cells: list[_Cell] = []
     mistakes: list[PlacedError] = []
     for tree, tags in combinations(root, [axis for axis in axes if not axis.entries]):
         parts = []
         for key in ("dataset", "model", "train"):
-            part, found = checked(PARTS[key], tree, (key,))
+            part, found = checked(grammar, tree, (key,))
             parts.append(part)
             mistakes += [error for _, error in found]
         if not mistakes:
@@ -117,15 +123,17 @@ def _cells(root: Node, axes: Sequence[Axis]) -> tuple[list[_Cell], list[PlacedEr
     return cells, mistakes
 
 
-def _choices(root: Node, axes: Sequence[Axis], i: int) -> tuple[list[_Choice], list[PlacedError]]:
+def _choices(
+    root: Node, axes: Sequence[Axis], grammar: Grammar, i: int
+) -> tuple[list[_Choice], list[PlacedError]]:
     """Every combination of the axes of optimizer `i`."""
     choices: list[_Choice] = []
     mistakes: list[PlacedError] = []
     for tree, tags in combinations(root, [axis for axis in axes if i in axis.entries]):
-        section, found = checked(PARTS["optimizers"], tree, ("optimizers", i))
+        section, found = checked(grammar, tree, ("optimizers", i))
         mistakes += [error for _, error in found]
         if section is not None:
-            rule, wrapping = _built(RULES[section.name], section), _built(Wrapping, section)
+            rule, wrapping = _rule(grammar, section), _built(Wrapping, section)
             choices.append(_Choice(i, tags, section, rule, wrapping))
     return choices, mistakes
 
@@ -246,10 +254,24 @@ def _schedule(section: Any) -> Schedule:
     return schedule
 
 
+def _rule(grammar: Grammar, section: Any) -> Rule:
+    """The rule that a section stands for."""
+    plugin = grammar.plugins.get(section.name)
+    if plugin is not None:
+        return plugin.rule(_values(plugin.settings, section))
+    rule: Rule = _built(RULES[section.name], section)
+    return rule
+
+
 def _built(cls: type, section: Any) -> Any:
     """The dataclass whose settings a section holds."""
-    values = {s.name: getattr(section, s.name) for s in settings_of(cls)}
-    return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    return cls(**_values(settings_of(cls), section))
+
+
+def _values(settings: Sequence[Setting], section: Any) -> dict[str, Any]:
+    """The values that a section gives to settings."""
+    values = {s.name: getattr(section, s.name) for s in settings}
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in values.items()}
 
 
 def _canonical(param: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from adamcli import __version__
 from adamcli.config.writer import annotated_lines, yaml_text
 from adamcli.optimizers import Rule, Wrapping
+from adamcli.plugins import AnyPlugin
 from adamcli.problems import Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
@@ -60,21 +61,24 @@ class Experiment:
         resolved: the file with every default filled in; reading it gives an equal experiment.
         runs: cell by cell, in each the optimizers in order, in each its seeds.
         origins: where each value of `resolved` comes from, by dotted path.
+        plugins: the optimizers that are not adamcli's.
     """
 
     name: str
     resolved: dict[str, Any]
     runs: tuple[Run, ...]
     origins: dict[str, str] = field(compare=False)
+    plugins: tuple[AnyPlugin, ...] = ()
 
     @cached_property
     def directory(self) -> str:
         """The name, and 8 hexadecimal digits of what decides the numbers.
 
-        The order of keys does not matter, except in `sweep`, where it orders the runs; a data
-        file counts by its contents.
+        The order of keys does not matter, except in `sweep`, where it orders the runs; data
+        and plug-ins count by the contents of their files.
         """
         digests = {data.path: data.table.sha256 for data in self.data_files}
+        digests |= zip(self.resolved["plugins"], (p.sha256 for p in self.plugins), strict=True)
         decisive = {**self.resolved, "sweep": list(self.resolved["sweep"].items())}
         text = json.dumps([__version__, _with_paths(decisive, digests)], sort_keys=True)
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
@@ -83,7 +87,7 @@ class Experiment:
         """The resolved experiment as the text of a file.
 
         Args:
-            paths: what to write for the path of a data file, such as that of a copy.
+            paths: what to write for the path of a file, such as that of a copy.
         """
         return yaml_text(_with_paths(self.resolved, paths or {}))
 
@@ -102,7 +106,7 @@ class Experiment:
 
 
 def _with_paths(tree: Any, paths: Mapping[str, str]) -> Any:
-    """The tree with other words for the paths of data files."""
+    """The tree with other words for the paths of files."""
     if isinstance(tree, dict):
         return {key: _with_paths(value, paths) for key, value in tree.items()}
     if isinstance(tree, list | tuple):

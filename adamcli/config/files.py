@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import difflib
 import os
-import stat
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from adamcli.errors import ConfigError
+from adamcli.reading import UnsuitableError, regular_bytes
 from adamcli.text import safe
 
 MAX_BYTES = 2**20
 
 
-def find(path: Path) -> Path:
-    """The experiment file of that name; `configs/...` falls back to the shipped ones.
+class Kind(NamedTuple):
+    """A kind of file that the user names: what it is called, and where the shipped ones are."""
+
+    noun: str
+    endings: tuple[str, ...]
+    folder: Path
+
+
+EXPERIMENT = Kind("experiment file", (".yaml", ".yml"), Path("configs"))
+PLUGIN = Kind("plug-in", (".py",), Path("configs/plugins"))
+
+
+def find(path: Path, kind: Kind = EXPERIMENT) -> Path:
+    """The file of that name; `configs/...` falls back to what adamcli ships.
 
     Raises:
         ConfigError: there is none; the fix names the nearest.
@@ -24,9 +38,8 @@ def find(path: Path) -> Path:
     shipped = _shipped()
     if path.parts[:1] == ("configs",) and (shipped.parent / path).is_file():
         return shipped.parent / path
-    raise ConfigError(
-        "no such experiment file", where=safe(str(path), 200), fix=_nearest(path, shipped)
-    )
+    fix = _nearest(path, shipped, kind)
+    raise ConfigError(f"no such {kind.noun}", where=safe(str(path), 200), fix=fix)
 
 
 def read_text(path: Path) -> str:
@@ -51,27 +64,11 @@ def read_text(path: Path) -> str:
 def _read_bytes(path: Path, name: str) -> bytes:
     """The bytes of the file, once its kind and size are known to be bearable."""
     try:
-        # Without O_NONBLOCK, opening a FIFO would wait for its writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        try:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigError("not a regular file", where=name, fix="give a YAML file")
-            if status.st_size > MAX_BYTES:
-                raise ConfigError("larger than 1 MiB", where=name, fix="give an experiment file")
-            return _first_bytes(descriptor, MAX_BYTES)
-        finally:
-            os.close(descriptor)
+        return regular_bytes(path, MAX_BYTES)
+    except UnsuitableError as error:
+        raise ConfigError(str(error), where=name, fix="give an experiment file (YAML)") from error
     except (OSError, ValueError) as error:
         raise _unreadable(name, error) from error
-
-
-def _first_bytes(descriptor: int, most: int) -> bytes:
-    """All that can be read, up to a number of bytes."""
-    content = b""
-    while len(content) < most and (chunk := os.read(descriptor, most - len(content))):
-        content += chunk
-    return content
 
 
 def _unreadable(name: str, error: Exception) -> ConfigError:
@@ -88,10 +85,12 @@ def _shipped() -> Path:
     return inside if inside.is_dir() else package.parent / "configs"
 
 
-def _nearest(path: Path, shipped: Path) -> str:
+def _nearest(path: Path, shipped: Path, kind: Kind) -> str:
     """A hint at files whose names are near, here or among the shipped ones."""
-    places = ((path.parent, path.parent), (Path("configs"), shipped))
-    known = {name: str(shown / name) for shown, folder in places for name in _yaml_names(folder)}
+    places = ((path.parent, path.parent), (kind.folder, shipped.parent / kind.folder))
+    known = {
+        name: str(shown / name) for shown, folder in places for name in _names(folder, kind.endings)
+    }
     stems = {Path(name).stem: full for name, full in known.items()}
     near = difflib.get_close_matches(path.stem, stems, n=1, cutoff=0.6)
     if near:
@@ -99,9 +98,9 @@ def _nearest(path: Path, shipped: Path) -> str:
     return f"use one of {safe(', '.join(stems.values()), 200)}" if stems else "check the path"
 
 
-def _yaml_names(folder: Path) -> list[str]:
-    """The YAML files of a folder; none where it cannot be listed."""
+def _names(folder: Path, endings: Sequence[str]) -> list[str]:
+    """The files of a folder with one of these endings; none where it cannot be listed."""
     try:
-        return sorted(p.name for p in folder.iterdir() if p.suffix in (".yaml", ".yml"))[:200]
+        return sorted(p.name for p in folder.iterdir() if p.suffix in endings)[:200]
     except (OSError, ValueError):
         return []

@@ -8,9 +8,11 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from typing import Any
 
+from adamcli.config.additions import plugin_names, plugins_of, used, with_given
 from adamcli.config.expansion import expanded
 from adamcli.config.experiment import Experiment
 from adamcli.config.files import find, read_text
+from adamcli.config.grammar import grammar
 from adamcli.config.mistakes import checked
 from adamcli.config.models import Section, dumped
 from adamcli.config.names import label_keys, name_from
@@ -29,14 +31,19 @@ from adamcli.config.nodes import (
 )
 from adamcli.config.paths import optimizer_names, overridden
 from adamcli.config.reader import read
-from adamcli.config.sections import WHOLE, with_defaults
+from adamcli.config.sections import with_defaults
 from adamcli.config.selection import selected
 from adamcli.config.sweep import Axis, axes_of
 from adamcli.errors import ConfigErrors
+from adamcli.optimizers import RULES
+from adamcli.plugins import AnyPlugin
 
 
 def load(
-    path: pathlib.Path, overrides: Sequence[str] = (), optimizers: Sequence[str] | None = None
+    path: pathlib.Path,
+    overrides: Sequence[str] = (),
+    optimizers: Sequence[str] | None = None,
+    plugins: Sequence[AnyPlugin] = (),
 ) -> Experiment:
     """Read an experiment file.
 
@@ -44,30 +51,36 @@ def load(
         path: the file; `configs/...` falls back to the shipped experiments.
         overrides: `PATH=VALUE` each, as of `--set`.
         optimizers: labels or names to keep, in this order, or rules to add; None for all.
+        plugins: beside those that the file names; one of the name and content of one of these
+            stands for it, and its file is not executed.
 
     Raises:
         ConfigError: the file cannot be read, or has one mistake.
         ConfigErrors: it has several.
         UsageError: an unknown name in `optimizers`.
         DataError: the data file that it names cannot be used.
+        PluginError: a plug-in cannot be used.
     """
     file = find(path)
     root, mistakes = _tree(file, path)
+    root = with_given(root, plugins)
     if optimizers is not None:
-        root = selected(root, optimizers)
+        root = selected(root, optimizers, [*RULES, *plugin_names(root)])
     root, refused = overridden(with_defaults(root), overrides)
     root = _completed(root, file)
-    whole, unfit = checked(WHOLE, root)
-    axes, unswept = axes_of(root)
+    known = grammar(plugins_of(root, plugins))
+    whole, unfit = checked(known, root)
+    axes, unswept = axes_of(root, known)
     mistakes += [*refused, *(error for _, error in unfit), *unswept]
     mistakes += _same_labels(root, {place for place, _ in unfit}) + _same_seeds(root)
     if mistakes:
         raise _all(mistakes)
-    runs, mistakes = expanded(root, whole, axes)
+    runs, mistakes = expanded(root, whole, axes, known)
     if mistakes:
         raise _all(mistakes)
-    resolved = _resolved(whole, axes)
-    return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, root))
+    own = used(known.plugins, {run.optimizer for run in runs}, plugins)
+    resolved = _resolved(whole, axes, own)
+    return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, root), tuple(own))
 
 
 def _tree(file: pathlib.Path, given: pathlib.Path) -> tuple[Node, list[PlacedError]]:
@@ -83,12 +96,12 @@ def _tree(file: pathlib.Path, given: pathlib.Path) -> tuple[Node, list[PlacedErr
 
 
 def _completed(root: Node, file: pathlib.Path) -> Node:
-    """The tree with default sections and name, and paths of data made absolute."""
+    """The tree with default sections and name, and paths of files made absolute."""
     root = with_defaults(root)
     if "name" not in root.children:
         root = inserted(root, ("name",), Node(name_from(file.stem), ("name",)))
     folder = os.path.abspath(file.parent)
-    for path in _data_paths(root):
+    for path in _file_paths(root):
         node = lookup(root, path)
         if node is not None and isinstance(node.value, str):
             absolute = os.path.normpath(os.path.join(folder, node.value))
@@ -96,11 +109,13 @@ def _completed(root: Node, file: pathlib.Path) -> Node:
     return root
 
 
-def _data_paths(root: Node) -> list[Path]:
-    """Where the tree may name data files: in the dataset, and in a sweep of its path."""
+def _file_paths(root: Node) -> list[Path]:
+    """Where the tree may name files: data, a sweep of data, plug-ins."""
     swept = lookup(root, ("sweep", "dataset.path"))
     count = len(swept.value) if swept is not None and isinstance(swept.value, list) else 0
-    return [("dataset", "path"), *(("sweep", "dataset.path", i) for i in range(count))]
+    plugins = range(len(items_of(root, "plugins")))
+    lists = [("sweep", "dataset.path", i) for i in range(count)]
+    return [("dataset", "path"), *lists, *(("plugins", i) for i in plugins)]
 
 
 def _same_labels(root: Node, unfit: Container[Path]) -> list[PlacedError]:
@@ -139,9 +154,10 @@ def _all(mistakes: Sequence[PlacedError]) -> Exception:
     return ConfigErrors([first, *others]) if others else first
 
 
-def _resolved(whole: Any, axes: Sequence[Axis]) -> dict[str, Any]:
+def _resolved(whole: Any, axes: Sequence[Axis], plugins: Sequence[AnyPlugin]) -> dict[str, Any]:
     """Every setting of an experiment; what optimizers take from `train` only there."""
     tree: dict[str, Any] = dumped(whole)
+    tree["plugins"] = [os.path.abspath(plugin.path) for plugin in plugins]
     tree["optimizers"] = [_entry(section) for section in whole.optimizers]
     tree["sweep"] = {axis.key: list(axis.values) for axis in axes}
     return tree

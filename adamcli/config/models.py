@@ -103,13 +103,32 @@ def sections_by_name(
         default: the name that may be left out.
         **fields: as of `section`.
     """
-    models = {}
-    for name, cls in registry.items():
-        fact = (cls.__doc__ or "").strip().split("\n")[0]
-        tag = Field(name, description=fact) if name == default else Field(description=fact)
-        settings = (Setting("name", str, name, fact), *settings_of(cls), *common)
-        models[name] = section(name, settings, name=(Literal[name], tag), **fields)
-    return models
+    return {
+        name: named_section(
+            name,
+            (cls.__doc__ or "").strip().split("\n")[0],
+            (*settings_of(cls), *common),
+            nameless=name == default,
+            **fields,
+        )
+        for name, cls in registry.items()
+    }
+
+
+def named_section(
+    name: str, fact: str, settings: Sequence[Setting], *, nameless: bool = False, **fields: Any
+) -> type[Section]:
+    """A model whose `name` is a constant.
+
+    Args:
+        fact: what it is, a phrase.
+        settings: its other keys, in order.
+        nameless: whether the name may be left out.
+        **fields: as of `section`.
+    """
+    tag = Field(name, description=fact) if nameless else Field(description=fact)
+    every = (Setting("name", str, name, fact), *settings)
+    return section(name, every, name=(Literal[name], tag), **fields)
 
 
 def union(models: Mapping[str, type[Section]]) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from adamcli.text import is_printable, slug
+from adamcli.text import is_printable, slug, suggestion
 
 MAX_RUNS = 1_000_000
 
@@ -51,6 +52,13 @@ def check_label(label: str) -> str:
 def label_keys(label: str) -> tuple[str, str]:
     """What must differ between labels: the folded text, and the file name made of it."""
     return unicodedata.normalize("NFC", label.casefold()), slug(label).casefold()
+
+
+def suggestion_of_rule(name: str, known: Iterable[str]) -> str:
+    """A phrase for the Fix of an optimizer that there is not; it may be meant as a plug-in."""
+    fix = suggestion(name, known)
+    own = "" if fix.startswith("did you mean") else "; name the file of your own with --plugin"
+    return f"{fix}{own}"
 
 
 def seed_list(value: Any) -> Any:

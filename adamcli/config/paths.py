@@ -18,7 +18,7 @@ from adamcli.config.nodes import (
     shown,
 )
 from adamcli.config.reader import read
-from adamcli.config.sections import EXPERIMENT
+from adamcli.config.sections import KEYS
 from adamcli.text import suggestion
 
 
@@ -51,7 +51,7 @@ def resolve(root: Node, dotted: str) -> list[Path]:
                 _below(root, ("optimizers", _index(items_of(root, "optimizers"), entry)), below)
             ]
         return _under_optimizers(root, dotted.partition(".")[2])
-    if head in EXPERIMENT.settings:
+    if head in KEYS:
         return [_below(root, (head,), rest)]
     return _under_optimizers(root, dotted)
 
@@ -103,7 +103,7 @@ def _under_optimizers(root: Node, dotted: str) -> list[Path]:
                 places = optimizer_places(root, name)
                 return [_below(root, ("optimizers", i), below) for i in places]
     head = dotted.partition(".")[0]
-    heads = [*EXPERIMENT.settings, *dict.fromkeys(name for pair in names for name in pair if name)]
+    heads = [*KEYS, *dict.fromkeys(name for pair in names for name in pair if name)]
     raise UnknownPathError(f"unknown path {brief(dotted)}", suggestion(head, heads))
 
 

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from adamcli.config.sections import WHOLE
+from adamcli.config.grammar import builtin
 
 
 def schema() -> dict[str, Any]:
     """The JSON schema (draft-07) of an experiment file."""
-    body = _tidied(WHOLE.json_schema())
+    body = _tidied(builtin().parts[""].json_schema())
     title = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "adamcli experiment"}
-    return {**title, **body}
+    return _with_plugins({**title, **body})
+
+
+def _with_plugins(body: dict[str, Any]) -> dict[str, Any]:
+    """The schema that lets a file that names plug-ins name other optimizers too.
+
+    Which ones, and what they may say, no schema can know that is written once for all files.
+    """
+    names = [*builtin().optimizers]
+    other = {"name": {"type": "string", "not": {"enum": names}}}
+    added = {"type": "object", "properties": other, "required": ["name"]}
+    body["properties"]["optimizers"]["items"]["oneOf"].append(added)
+    ours = {"properties": {"name": {"enum": names}}}
+    with_plugins = {"properties": {"plugins": {"minItems": 1}}, "required": ["plugins"]}
+    without = {"properties": {"optimizers": {"items": ours}}}
+    return {**body, "anyOf": [with_plugins, without]}
 
 
 def _tidied(tree: Any) -> Any:

@@ -10,10 +10,21 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    WithJsonSchema,
+)
 
-from adamcli.config.models import Section, annotation, field, section, sections_by_name, union
-from adamcli.config.names import MAX_RUNS, check_label, check_name, seed_list
+from adamcli.config.models import (
+    annotation,
+    field,
+    section,
+    sections_by_name,
+    union,
+)
+from adamcli.config.names import MAX_RUNS, check_label, seed_list
 from adamcli.config.nodes import Node, Path, inserted, items_of, lookup
 from adamcli.optimizers import RULES, Wrapping
 from adamcli.problems import DATASETS, MLP
@@ -57,17 +68,17 @@ DATASETS_BY_NAME = sections_by_name(DATASETS, default=_DEFAULT_NAMES["dataset"])
 SCHEDULES_BY_NAME = sections_by_name(SCHEDULES, default=_DEFAULT_NAMES["schedule"])
 _SCHEDULE = union(SCHEDULES_BY_NAME)
 _LABEL_LENGTH: Any = {"minLength": 1, "maxLength": 100}
-OPTIMIZERS_BY_NAME = sections_by_name(
-    RULES,
-    (_LABEL, _OWN_SCHEDULE, _CLIP, *settings_of(Wrapping)),
-    label=(
+EVERY_OPTIMIZERS = (_LABEL, _OWN_SCHEDULE, _CLIP, *settings_of(Wrapping))
+"""Settings that every optimizer has besides its own."""
+
+OPTIMIZER_FIELDS: dict[str, Any] = {
+    "label": (
         Annotated[str, AfterValidator(check_label)],
         Field(None, description=_LABEL.doc, json_schema_extra=_LABEL_LENGTH),
     ),
-    schedule=(_SCHEDULE, field(_OWN_SCHEDULE)),
-)
-
-_OPTIMIZER: Any = union(OPTIMIZERS_BY_NAME)
+    "schedule": (_SCHEDULE, field(_OWN_SCHEDULE)),
+}
+OPTIMIZERS_BY_NAME = sections_by_name(RULES, EVERY_OPTIMIZERS, **OPTIMIZER_FIELDS)
 
 _SEEDS = next(s for s in settings_of(Train) if s.name == "seeds")
 _SEEDS_SCHEMA = {
@@ -96,65 +107,24 @@ _TRAIN = section(
     ),
     schedule=(_SCHEDULE, Field({"name": "constant"}, description=_SCHEDULE_DOC)),
 )
-_PLAIN = {
+PLAIN = {
     "model": section("model", settings_of(MLP)),
     "train": _TRAIN,
     "trace": section("trace", (_PARAMS, _LAYERS), params=(list[str], field(_PARAMS))),
 }
 
-_TOP = (
+TOP = (
     Setting("name", str, None, "names the output directory; default: the name of the file"),
     Setting("dataset", dict, {"name": "spiral"}, "what is learned"),
     Setting("model", dict, {}, "the network"),
     Setting("train", dict, {}, "how every run is trained"),
+    Setting("plugins", list, (), "Python files with optimizers of your own"),
     Setting("optimizers", dict, MISSING, "the rules to compare, each with its settings", many=True),
     Setting("trace", dict, {}, "what is recorded at every step"),
     Setting("sweep", dict, {}, "lists of values by dotted path; all combinations are run"),
 )
-_TOP_TYPES = {
-    "name": Annotated[str, AfterValidator(check_name)],
-    "dataset": union(DATASETS_BY_NAME),
-    "model": _PLAIN["model"],
-    "train": _PLAIN["train"],
-    "optimizers": Annotated[list[_OPTIMIZER], Field(min_length=1)],
-    "trace": _PLAIN["trace"],
-    "sweep": dict[str, Annotated[list[Any], Field(min_length=1)]],
-}
-EXPERIMENT = section(
-    "the experiment", _TOP, **{s.name: (_TOP_TYPES[s.name], field(s)) for s in _TOP}
-)
-
-WHOLE: TypeAdapter[Any] = TypeAdapter(EXPERIMENT)
-PARTS: dict[str, TypeAdapter[Any]] = {
-    "dataset": TypeAdapter(union(DATASETS_BY_NAME)),
-    "model": TypeAdapter(_PLAIN["model"]),
-    "train": TypeAdapter(_PLAIN["train"]),
-    "optimizers": TypeAdapter(_OPTIMIZER),  # one of them
-}
-
-
-def section_at(root: Node, path: Path) -> type[Section] | None:
-    """The model of the mapping at a path; None where there is none by its name."""
-    match path:
-        case ():
-            return EXPERIMENT
-        case (("model" | "train" | "trace") as key,):
-            return _PLAIN[key]
-    name = lookup(root, (*path, "name"))
-    registry = registry_at(path)
-    return registry.get(str(name.value)) if registry and name else None
-
-
-def registry_at(path: Path) -> dict[str, type[Section]] | None:
-    """The models among which the mapping at a path chooses by its `name`."""
-    match path:
-        case ("dataset",):
-            return DATASETS_BY_NAME
-        case ("optimizers", int()):
-            return OPTIMIZERS_BY_NAME
-        case ("train", "schedule") | ("optimizers", int(), "schedule"):
-            return SCHEDULES_BY_NAME
-    return None
+KEYS = tuple(s.name for s in TOP)
+"""What may stand at the top of a file."""
 
 
 def with_defaults(root: Node) -> Node:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from adamcli.config.names import suggestion_of_rule
 from adamcli.config.nodes import Node, Source, child, inserted, items_of
 from adamcli.config.paths import UnknownPathError, optimizer_names, optimizer_places, resolve
 from adamcli.errors import UsageError
-from adamcli.optimizers import RULES
-from adamcli.text import safe, slug, suggestion
+from adamcli.text import safe, slug
 
 _COMMAND = Source("the command line", "command line")
 
 
-def selected(root: Node, names: Sequence[str]) -> Node:
+def selected(root: Node, names: Sequence[str], rules: Sequence[str]) -> Node:
     """The tree with the optimizers of these labels or names, in this order.
 
     A name that no optimizer of the file has, but a rule, is taken with its defaults. Sweeps
     of optimizers that are left out are left out too.
+
+    Args:
+        rules: the names of all rules.
 
     Raises:
         UsageError: a name that neither the file nor adamcli knows.
@@ -28,7 +31,7 @@ def selected(root: Node, names: Sequence[str]) -> Node:
     chosen: list[int | Node] = []
     for name in names:
         places: Sequence[int | Node] = optimizer_places(root, name)
-        found = places or [_with_defaults(root, name)]
+        found = places or [_with_defaults(root, name, rules)]
         chosen += [one for one in found if one not in chosen]
     entries = [items[one] if isinstance(one, int) else one for one in chosen]
     root = _with_sweep(root, {one: k for k, one in enumerate(chosen) if isinstance(one, int)})
@@ -42,15 +45,12 @@ def _set(root: Node, key: str, value: object) -> Node:
     return inserted(root, (key,), Node(value, (key,), _COMMAND))
 
 
-def _with_defaults(root: Node, name: str) -> Node:
+def _with_defaults(root: Node, name: str, rules: Sequence[str]) -> Node:
     """An optimizer that the file has not, with the defaults of its rule."""
-    known = [*RULES, *(part for pair in optimizer_names(root) for part in pair if part)]
-    if name not in RULES:
-        raise UsageError(
-            f"unknown optimizer '{safe(name, 60)}'",
-            where="OPT",
-            fix=suggestion(name, dict.fromkeys(known)),
-        )
+    known = [*rules, *(part for pair in optimizer_names(root) for part in pair if part)]
+    if name not in rules:
+        fix = suggestion_of_rule(name, dict.fromkeys(known))
+        raise UsageError(f"unknown optimizer '{safe(name, 60)}'", where="OPT", fix=fix)
     return Node({"name": Node(name, ("optimizers", name), _COMMAND)}, ("optimizers",), _COMMAND)
 
 

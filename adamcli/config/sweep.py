@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from adamcli.config.grammar import Grammar
 from adamcli.config.mistakes import checked
 from adamcli.config.models import Section, dumped
 from adamcli.config.nodes import (
@@ -21,7 +22,7 @@ from adamcli.config.nodes import (
     plain,
 )
 from adamcli.config.paths import UnknownPathError, resolve
-from adamcli.config.sections import PARTS, registry_at, section_at, with_defaults
+from adamcli.config.sections import with_defaults
 from adamcli.text import suggestion
 
 
@@ -34,12 +35,14 @@ class Axis:
         targets: the places in the tree that take its values.
         items: the values as written.
         values: the values as the sections understand them.
+        sections: the models of values that are mappings told apart by `name`.
     """
 
     key: str
     targets: tuple[Path, ...]
     items: tuple[Node, ...]
     values: tuple[Any, ...]
+    sections: Mapping[str, type[Section]] = field(default_factory=dict)
 
     @property
     def entries(self) -> frozenset[int]:
@@ -50,7 +53,7 @@ class Axis:
         """The part of a label that tells the value: `noise=0.1`."""
         parts = [str(part) for part in self.targets[0]]
         last = ".".join(parts[-2:]) if parts[-1].isdecimal() else parts[-1]
-        return f"{last}={_written(self.values[i], registry_at(self.targets[0]) or {})}"
+        return f"{last}={_written(self.values[i], self.sections)}"
 
     def applied(self, root: Node, i: int) -> Node:
         """The tree with the value of item `i`."""
@@ -59,7 +62,7 @@ class Axis:
         return with_defaults(root)
 
 
-def axes_of(root: Node) -> tuple[list[Axis], list[PlacedError]]:
+def axes_of(root: Node, grammar: Grammar) -> tuple[list[Axis], list[PlacedError]]:
     """The axes of a tree with defaults, and all that is wrong with them.
 
     What is wrong with the shape of `sweep:` itself is told by the model of the whole.
@@ -69,7 +72,7 @@ def axes_of(root: Node) -> tuple[list[Axis], list[PlacedError]]:
     for key, node in root.children["sweep"].children.items():
         if isinstance(node.value, list) and node.value:
             try:
-                axis, found = _axis(root, key, node, axes)
+                axis, found = _axis(root, key, node, axes, grammar)
                 axes.append(axis)
                 mistakes += found
             except PlacedError as error:
@@ -104,14 +107,14 @@ def _written(value: Any, sections: Mapping[str, type[Section]]) -> str:
 
 
 def _axis(
-    root: Node, key: str, node: Node, others: Sequence[Axis]
+    root: Node, key: str, node: Node, others: Sequence[Axis], grammar: Grammar
 ) -> tuple[Axis, list[PlacedError]]:
     """One axis with what is wrong with its items.
 
     Raises:
         PlacedError: its path is not one to sweep.
     """
-    targets = _targets(root, key, node)
+    targets = _targets(root, key, node, grammar)
     for other in others:
         if any(_overlap(a, b) for a in targets for b in other.targets):
             what = f"{brief(key)} sweeps the same setting as {brief(other.key)}"
@@ -120,17 +123,18 @@ def _axis(
     seen: set[str] = set()
     mistakes: list[PlacedError] = []
     for item in node.value:
-        value, found = _value(root, targets, item)
+        value, found = _value(root, targets, item, grammar)
         mistakes += found
         if not found and _canonical(value) in seen:
             mistakes.append(mistake_at(item, f"{_shown(item)} twice in the list", "remove one"))
         if not found:
             values.append(value)
             seen.add(_canonical(value))
-    return Axis(key, targets, tuple(node.value), tuple(values)), mistakes
+    sections = grammar.registry_at(targets[0]) or {}
+    return Axis(key, targets, tuple(node.value), tuple(values), sections), mistakes
 
 
-def _targets(root: Node, key: str, node: Node) -> tuple[Path, ...]:
+def _targets(root: Node, key: str, node: Node, grammar: Grammar) -> tuple[Path, ...]:
     """The places that an axis stands for, none of them forbidden."""
     try:
         targets = tuple(resolve(root, key))
@@ -138,21 +142,21 @@ def _targets(root: Node, key: str, node: Node) -> tuple[Path, ...]:
         raise mistake_at(node, error.what, error.fix, at_key=True) from error
     for path in targets:
         short = len(path) < (3 if path[0] == "optimizers" else 2)
-        if path[0] in ("name", "trace", "sweep") or path[:2] == ("train", "seeds"):
+        if path[0] in ("name", "plugins", "trace", "sweep") or path[:2] == ("train", "seeds"):
             fix = "sweep settings of dataset, model, train or an optimizer"
             raise mistake_at(node, f"{brief(key)} cannot be swept", fix, at_key=True)
         if short or path[-1] == "label":
             fix = f"sweep one of its settings, such as {key.removesuffix('.label')}.lr"
             fix = fix if path[0] == "optimizers" else "sweep one of its settings"
             raise mistake_at(node, f"{brief(key)} cannot be swept as a whole", fix, at_key=True)
-        _refuse_unknown(root, path, node)
+        _refuse_unknown(root, path, node, grammar)
         _refuse_override(root, path, key, node)
     return targets
 
 
-def _refuse_unknown(root: Node, path: Path, node: Node) -> None:
+def _refuse_unknown(root: Node, path: Path, node: Node, grammar: Grammar) -> None:
     """A key that its section has not is wrong once, not once per value."""
-    section = section_at(root, path[:-1])
+    section = grammar.section_at(root, path[:-1])
     if section and path[-1] not in section.settings:
         what = f"unknown key {brief(path[-1])} for {section.title}"
         fix = suggestion(str(path[-1]), section.settings)
@@ -173,13 +177,15 @@ def _overlap(a: Path, b: Path) -> bool:
     return a[:short] == b[:short]
 
 
-def _value(root: Node, targets: Sequence[Path], item: Node) -> tuple[Any, list[PlacedError]]:
+def _value(
+    root: Node, targets: Sequence[Path], item: Node, grammar: Grammar
+) -> tuple[Any, list[PlacedError]]:
     """An item as the sections understand it, and what they find wrong with it."""
     value = plain(item)
     for path in targets:
         tree = with_defaults(inserted(root, path, item))
         part = part_of(path)
-        model, found = checked(PARTS[str(path[0])], tree, part)
+        model, found = checked(grammar, tree, part)
         own = [error for place, error in found if _overlap(place, path)]
         if own:
             return value, own

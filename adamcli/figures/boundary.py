@@ -63,12 +63,12 @@ def plans(subject: Subject) -> Plans:
 def accuracy(histories: Sequence[RunHistory]) -> str:
     """The final accuracy of the first run, with the median where there are several.
 
-    That on the test set, or on the training set if there is no other. A diverged run's
-    accuracy counts as zero.
+    That on the test set, or on the training set if there is no other. The accuracy of a run
+    that diverged or failed counts as zero.
     """
     first = histories[0]
-    if first.status is Status.DIVERGED:
-        return f"diverged at step {first.diverged_at}"
+    if first.status is not Status.FINISHED:
+        return f"{first.status} at step {first.stopped_at}"
     metric = "test_accuracy" if "test_accuracy" in first.metrics else "train_accuracy"
     own = percent(first.final(metric))
     if len(histories) == 1:
@@ -122,7 +122,7 @@ def _draw(subject: Subject, firsts: Sequence[Trained]) -> Figure:
     classes = key.classes
     for index, (one, split) in enumerate(zip(firsts, splits, strict=True)):
         axes = _map_axes(page, grid, index, extent)
-        if one.history.status is Status.DIVERGED:
+        if one.history.status is not Status.FINISHED:
             axes.set_facecolor("#ededed")
         else:
             _draw_field(axes, field(one.run.task, one.history, extent), classes)

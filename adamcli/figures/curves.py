@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -66,7 +67,7 @@ class Curve:
 
     Attributes:
         epochs: (E,).
-        seeds: (n, E), infinitely bad or NaN from a seed's divergence on.
+        seeds: (n, E), infinitely bad or NaN from where a seed diverged or failed on.
         median, low, high: (E,), the middle one and the quartiles of the seeds.
     """
 
@@ -80,18 +81,19 @@ class Curve:
 def curve(histories: Sequence[RunHistory], metric: str) -> Curve:
     """The quartiles of a metric over seeds.
 
-    A diverged seed has the worst loss and accuracy of all. It has no gradient norm and no
-    update; there the quartiles are those of the seeds left, while these are half or more.
+    A seed that diverged or failed has the worst loss and accuracy of all. It has no gradient
+    norm and no update; there the quartiles are those of the seeds left, while these are half
+    or more.
     """
     epochs = max((history.epochs for history in histories), key=len)
-    seeds = np.full((len(histories), len(epochs)), _after_divergence(metric))
+    seeds = np.full((len(histories), len(epochs)), _after_the_stop(metric))
     for row, history in zip(seeds, histories, strict=True):
         row[: len(history.epochs)] = history.metrics[metric]
     return Curve(epochs, seeds, *_quartiles(seeds))
 
 
-def _after_divergence(metric: str) -> float:
-    """What stands for the values that a diverged run does not have."""
+def _after_the_stop(metric: str) -> float:
+    """What stands for the values that a run that stopped does not have."""
     if metric.endswith("loss"):
         return np.inf
     return -np.inf if metric.endswith("accuracy") else np.nan
@@ -168,7 +170,7 @@ def _fill_panel(
             dash = styles[label].dash if len(metrics) == 1 else _SPLIT_DASHES[metric]
             pen = _Pen(styles[label], dash, place / len(groups), metric == metrics[-1])
             _draw_curve(axes, line, pen, panel.log)
-            _mark_divergence(axes, group, metric, styles[label].colour)
+            _mark_stops(axes, group, metric, styles[label].colour)
     axes.set_title(_title(panel, metrics))
     set_linear_ticks(axes.xaxis, count=6, whole=True)
     axes.set_xlim(0, max([*(h.epochs[-1] for h in histories if len(h.epochs)), 1]) * 1.015)
@@ -233,13 +235,13 @@ def _draw_seeds(axes: Axes, line: Curve, colour: str, log: bool) -> None:
     axes.add_collection(faint, autolim=False)
 
 
-def _mark_divergence(axes: Axes, group: Sequence[Trained], metric: str, colour: str) -> None:
-    """A cross where each diverged run ends, at the panel's edge when that is outside."""
-    diverged = [one for one in group if one.history.diverged_at is not None]
-    if not diverged:
+def _mark_stops(axes: Axes, group: Sequence[Trained], metric: str, colour: str) -> None:
+    """A cross where each run ends that stopped, at the panel's edge when that is outside."""
+    stopped = [one for one in group if one.history.stopped_at is not None]
+    if not stopped:
         return
     low, high = inner_limits(axes)
-    ends = [_end(one, metric) for one in diverged]
+    ends = [_end(one, metric) for one in stopped]
     axes.plot(
         [epoch for epoch, _ in ends],
         np.clip([value for _, value in ends], low, high),
@@ -254,21 +256,22 @@ def _mark_divergence(axes: Axes, group: Sequence[Trained], metric: str, colour: 
 
 
 def _end(one: Trained, metric: str) -> tuple[float, float]:
-    """The last epoch and value of a diverged run, infinitely bad if it was never evaluated."""
+    """The last epoch and value of a stopped run, infinitely bad if it was never evaluated."""
     epochs, values = one.history.epochs, one.history.metrics[metric]
     if len(epochs):
         return float(epochs[-1]), float(values[-1])
-    assert one.history.diverged_at is not None
+    assert one.history.stopped_at is not None
     worst = 0.0 if metric.endswith("accuracy") else HUGE
-    return one.history.diverged_at / one.run.task.steps_per_epoch, worst
+    return one.history.stopped_at / one.run.task.steps_per_epoch, worst
 
 
 def _entry(group: Sequence[Trained]) -> str:
-    """A label as the legend has it, with how many of its runs diverged."""
-    steps = [one.history.diverged_at for one in group if one.history.diverged_at is not None]
-    setting = group[0].setting
-    if not steps:
+    """A label as the legend has it, with how many of its runs diverged or failed."""
+    setting, first = group[0].setting, group[0].history
+    ends = Counter(one.history.status for one in group)
+    if ends[Status.FINISHED] == len(group):
         return setting
     if len(group) == 1:
-        return f"{setting} (diverged at step {steps[0]})"
-    return f"{setting} ({len(steps)} of {len(group)} diverged)"
+        return f"{setting} ({first.status} at step {first.stopped_at})"
+    stops = [end for end in (Status.DIVERGED, Status.FAILED) if ends[end]]
+    return f"{setting} ({', '.join(f'{ends[end]} of {len(group)} {end}' for end in stops)})"

@@ -57,6 +57,8 @@ def _first_traced(group: Sequence[Trained]) -> Trained | None:
 def draw_trace(one: Trained, param: str, style: Style, log: bool = False) -> Figure:
     """The panels of a rule for one parameter: the first steps and the whole training.
 
+    A rule without panels, as a plug-in may be, has one for each series.
+
     Args:
         one: a run and its history, which has a trace of the parameter.
         param: its name, such as `W1[0,0]`.

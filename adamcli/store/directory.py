@@ -22,11 +22,12 @@ from adamcli.documents import to_json
 from adamcli.environment import environment
 from adamcli.errors import AdamcliError, DamagedError
 from adamcli.history import METRICS, RunHistory
-from adamcli.store import files, formats
+from adamcli.store import files, formats, memories
 from adamcli.store.lock import owned
-from adamcli.text import slug
+from adamcli.text import safe_lines, slug
 
 MANIFEST = "manifest.json"
+ERROR_LOG = "error.log"
 SCHEMA = 1
 
 _DAMAGED_FIX = "restore the file, or train again with `adamcli run CONFIG --fresh`"
@@ -58,6 +59,11 @@ class Result:
         """The figures that the directory holds."""
         names = sorted(name for name in self.manifest["files"] if name.startswith("figures/"))
         return tuple(self.path / name for name in names)
+
+    @property
+    def failed(self) -> int:
+        """How many runs failed."""
+        return sum(history.failure is not None for history in self.histories)
 
 
 class RunDirectory:
@@ -101,6 +107,8 @@ class RunDirectory:
         manifest = _manifest(experiment, histories, seconds)
         manifest["files"] = {name: _sha256(data) for name, data in content.items()}
         self._write_manifest(manifest)
+        if ERROR_LOG not in content:
+            files.remove(self.path / ERROR_LOG)  # of an earlier training
         return Result(self.path, experiment, tuple(histories), manifest)
 
     def add_figures(self, result: Result, figures: Mapping[str, bytes]) -> Result:
@@ -114,11 +122,19 @@ class RunDirectory:
         self._write_manifest(manifest)
         return replace(result, manifest=manifest)
 
-    def load(self) -> Result:
+    def load(self, plugins: Sequence[Path] = ()) -> Result:
         """Everything that was saved, after its hashes are checked.
+
+        No code is executed but that of `plugins`; runs of other plug-ins have a rule that
+        cannot train.
+
+        Args:
+            plugins: files of plug-ins, which must be those that the runs were trained with.
 
         Raises:
             DamagedError: a file is missing, was changed, or cannot be understood.
+            UsageError: one of `plugins` is another file than that of the run.
+            PluginError: one of them cannot be executed.
         """
         manifest = self.manifest()
         content = {
@@ -126,8 +142,10 @@ class RunDirectory:
             for name, sha256 in manifest["files"].items()
             if not name.startswith("figures/")
         }
+        known = memories.remembered(manifest.get("plugins", []), content, self.path)
+        live = memories.recalled(known, plugins, self.path)
         try:
-            experiment = config.load(self.path / "config.yaml")
+            experiment = config.load(self.path / "config.yaml", plugins=live)
             histories = tuple(_histories(experiment, manifest["runs"], content))
         except AdamcliError as error:
             raise DamagedError(
@@ -194,6 +212,7 @@ def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict
     """The content of every file but figures and manifest, with a copy of the data."""
     names = _copy_names(experiment)
     copies = {names[data.path]: data.table.content for data in experiment.data_files}
+    copies |= {memories.copy_name(plugin): plugin.source.content for plugin in experiment.plugins}
     summaries = [asdict(summary) for summary in stats.summarize(histories)]
     flat = [_flat(summary) for summary in summaries]
     # A cell without test data has fewer columns than the others.
@@ -206,12 +225,25 @@ def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict
         "summary.json": f"{to_json(summaries)}\n".encode(),
         "traces.npz": formats.traces_npz(histories),
         "params.npz": formats.params_npz(histories),
+        **_error_log(histories),
     }
 
 
+def _error_log(histories: Sequence[RunHistory]) -> dict[str, bytes]:
+    """The file that says how runs failed, where any did."""
+    pieces = [
+        f"{history.label}, seed {history.seed}: {history.failure.message}\n{history.failure.log}"
+        for history in histories
+        if history.failure is not None
+    ]
+    text = safe_lines("\n".join(pieces))
+    return {ERROR_LOG: f"{text}\n".encode()} if pieces else {}
+
+
 def _copy_names(experiment: Experiment) -> dict[str, str]:
-    """What the copy of each data file is called in the run directory, by its path."""
-    names: dict[str, str] = {}
+    """What the copy of each file is called in the run directory, by the file's path."""
+    copies = map(memories.copy_name, experiment.plugins)
+    names = dict(zip(experiment.resolved["plugins"], copies, strict=True))
     for k, path in enumerate(sorted(data.path for data in experiment.data_files)):
         source = Path(path)
         names[path] = f"data{k or ''}-{slug(source.stem)}{source.suffix.lower()}"
@@ -241,6 +273,7 @@ def _manifest(
         "training_seconds": round(seconds, 3),
         "seeds": sorted({run.seed for run in experiment.runs}),
         "environment": environment(),
+        "plugins": [memories.memory(plugin) for plugin in experiment.plugins],
         "runs": [
             {
                 "label": history.label,
@@ -249,6 +282,7 @@ def _manifest(
                 "seed": history.seed,
                 "status": history.status,
                 "diverged_at": history.diverged_at,
+                "failure": asdict(history.failure) if history.failure else None,
             }
             for history in histories
         ],

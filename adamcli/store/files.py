@@ -43,6 +43,16 @@ def write(path: Path, content: bytes) -> None:
         _sync_directory(path.parent)
 
 
+def remove(path: Path) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        StorageError: the operating system refused.
+    """
+    with storage_errors(path):
+        path.unlink(missing_ok=True)
+
+
 def make_directory(path: Path) -> None:
     """Create a directory and its parents where they are missing.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adamcli.history import METRICS, RunHistory
+from adamcli.history import METRICS, Failure, RunHistory
 from adamcli.layout import Array
 
 Json = dict[str, Any]
@@ -66,9 +66,10 @@ def history_from(
     """A run without its arrays, from its manifest entry and its columns of metrics.csv.
 
     Args:
-        columns: empty for a run that diverged before its first evaluation.
+        columns: empty for a run that stopped before its first evaluation.
         measured: the metrics that such a run has too, though without values.
     """
+    failure = entry.get("failure")
     return RunHistory(
         label=entry["label"],
         optimizer=entry["optimizer"],
@@ -78,6 +79,7 @@ def history_from(
         epochs=np.array(columns.get("epoch", []), dtype=np.int64),
         steps=np.array(columns.get("step", []), dtype=np.int64),
         metrics={name: np.array(columns.get(name, []), dtype=np.float64) for name in measured},
+        failure=Failure(**failure) if failure else None,
     )
 
 

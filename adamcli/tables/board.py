@@ -38,10 +38,11 @@ class Standings:
         epochs: epochs to do, (L,).
         epoch: epochs done.
         diverged: how many runs have diverged, (L,).
-        metrics: the metrics by name, over the runs that have reported. A diverged run counts
-            as worst in loss and accuracy and has no gradient norm and no update.
+        failed: how many runs have failed, (L,).
+        metrics: the metrics by name, over the runs that have reported. A diverged or failed
+            run counts as worst in loss and accuracy and has no gradient norm and no update.
         curves: the median loss over the length of the training, (L, CURVE_POINTS); NaN for
-            what is still to come, infinite after a divergence.
+            what is still to come, infinite after a run has stopped.
     """
 
     labels: Sequence[str]
@@ -49,6 +50,7 @@ class Standings:
     epochs: Array
     epoch: Over
     diverged: Array
+    failed: Array
     metrics: Mapping[str, Over]
     curves: Array
 
@@ -67,6 +69,7 @@ class _Place:
     epoch: int = 0
     metrics: Mapping[str, Array] = field(default_factory=dict)
     diverged_at: Array | int = 0
+    failed: Sequence[int] = ()
     points: int = 0
     curve: list[tuple[int, int, Array]] = field(default_factory=list)
     news: bool = True
@@ -97,6 +100,7 @@ class Board:
         self._epochs = np.array([*(run.task.epochs for run in runs), 0])
         self._epoch = np.append(np.zeros(len(runs)), np.nan)
         self._diverged = np.zeros(len(runs) + 1, dtype=bool)
+        self._failed = np.zeros(len(runs) + 1, dtype=bool)
         self._metrics = {name: np.full(len(runs) + 1, np.nan) for name in METRICS}
         self._curve = np.full((CURVE_POINTS, len(runs) + 1), np.nan)
 
@@ -115,6 +119,7 @@ class Board:
         self.done += (epoch - place.epoch) * len(block)
         place.epoch, place.news = epoch, True
         place.metrics, place.diverged_at = snapshot.metrics, snapshot.diverged_at
+        place.failed = [block[row] for row in snapshot.failed]
         points = -(-snapshot.epoch * CURVE_POINTS // place.epochs)
         if points != place.points:
             place.curve.append((place.points, points, snapshot.metrics["train_loss"]))
@@ -130,6 +135,7 @@ class Board:
             epochs=self._epochs[runs].max(axis=1, initial=0),
             epoch=_over(self._epoch[runs]),
             diverged=np.count_nonzero(self._diverged[runs], axis=1),
+            failed=np.count_nonzero(self._failed[runs], axis=1),
             metrics={name: self._metric(name, runs) for name in METRICS},
             curves=_over(self._curve[:, runs]).median.T,
         )
@@ -142,6 +148,7 @@ class Board:
             runs = list(block)
             self._epoch[runs] = place.epoch
             self._diverged[runs] = place.diverged_at
+            self._failed[list(place.failed)] = True
             for name, values in place.metrics.items():
                 self._metrics[name][runs] = values
             for start, stop, losses in place.curve:
@@ -153,7 +160,8 @@ class Board:
         """A metric over each label's runs (L, n)."""
         values = self._metrics[name][runs]
         if name in stats.SCORES and not np.isnan(self._metrics[name]).all():
-            values = np.where(self._diverged[runs], stats.worst(name), values)
+            stopped = self._diverged[runs] | self._failed[runs]
+            values = np.where(stopped, stats.worst(name), values)
         return _over(values)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from rich.console import RenderableType
 
 from adamcli import palette, stats
+from adamcli.history import Status
 from adamcli.stats import Summary, Wins
 from adamcli.tables import words
 from adamcli.tables.grid import EMPTY, Cell, Column, Grid, line, stack
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from adamcli.store import Result
 
 _LABEL_WIDTH = 14  # down to which labels wrap, if no word is longer
+_REASONS = 10
 _ORDER = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")  # the last goes first
 
 
@@ -52,14 +54,26 @@ def _rows(result: Result) -> list[Summary]:
     trained = {summary.label: summary for summary in stats.summarize(result.histories)}
     labels = {run.label: run for run in result.experiment.runs}
     return [
-        trained.get(label) or Summary(label, run.optimizer, run.cell, 0, 0, 0, {}, {})
+        trained.get(label) or Summary(label, run.optimizer, run.cell, 0, 0, 0, 0, {}, {})
         for label, run in labels.items()
     ]
 
 
 def _titled(result: Result, grid: Grid, caption: str) -> RenderableType:
-    """A table under the experiment's name, with a line that says what is in it."""
-    return stack(line(result.experiment.name, "bold"), grid, line(caption, "dim"))
+    """A table under the experiment's name, with a line on what is in it, and why runs failed."""
+    reasons = [line(reason, "red") for reason in _failures(result)]
+    return stack(line(result.experiment.name, "bold"), grid, line(caption, "dim"), *reasons)
+
+
+def _failures(result: Result) -> list[str]:
+    """A line for each of the first distinct reasons why runs failed, with the labels it struck."""
+    labels: dict[str, list[str]] = {}
+    for history in result.histories:
+        if history.failure is not None:
+            labels.setdefault(history.failure.message, []).append(history.label)
+    told = [f"{words.listed([*dict.fromkeys(who)])} failed: {why}" for why, who in labels.items()]
+    left = len(told) - _REASONS
+    return [*told[:_REASONS], *([f"{words.count(left, 'more reason')} in error.log"] * (left > 0))]
 
 
 def _grid(rows: Sequence[Summary], columns: Sequence[Column]) -> Grid:
@@ -98,7 +112,7 @@ def _labels(result: Result, rows: Sequence[Summary]) -> Column:
 def _states(result: Result, rows: Sequence[Summary]) -> Column:
     """The column that says how the runs of each label ended."""
     planned = _planned(result)
-    cells = [_state(row, planned[row.label], _divergence(result, row.label)) for row in rows]
+    cells = [_state(row, planned[row.label], _stop(result, row.label)) for row in rows]
     unremarkable = all(row.finished == planned[row.label] for row in rows)
     return Column("status", cells, rank=6 if unremarkable else 1, least=11)
 
@@ -111,10 +125,10 @@ def _planned(result: Result) -> dict[str, int]:
     return counts
 
 
-def _divergence(result: Result, label: str) -> int | None:
-    """The step at which the first diverged run of a label diverged."""
-    steps = [h.diverged_at for h in result.histories if h.label == label and h.diverged_at]
-    return min(steps, default=None)
+def _stop(result: Result, label: str) -> int | None:
+    """The step at which the first run of a label that did not finish stopped."""
+    steps = [history.stopped_at for history in result.histories if history.label == label]
+    return min((step for step in steps if step is not None), default=None)
 
 
 def _state(row: Summary, planned: int, step: int | None) -> Cell:
@@ -123,12 +137,13 @@ def _state(row: Summary, planned: int, step: int | None) -> Cell:
     if row.n < planned:
         done = f"{row.n} of {planned} trained" if row.n else "not trained"
         parts.append((done, "yellow"))
-    if row.diverged:
-        share = f"{row.diverged} of {row.n} diverged" if row.n > 1 else f"diverged at step {step}"
-        parts.append((share, "red"))
+    for count, ending in ((row.diverged, "diverged"), (row.failed, "failed")):
+        if count:
+            share = f"{count} of {row.n} {ending}" if row.n > 1 else f"{ending} at step {step}"
+            parts.append((share, "red"))
     if not parts:
         return Cell.of("finished")
-    return Cell(tuple(parts) if len(parts) == 1 else (parts[0], (", ", ""), parts[1]))
+    return Cell(tuple(piece for part in parts for piece in ((", ", ""), part))[1:])
 
 
 def _epochs(result: Result, rows: Sequence[Summary]) -> Column:
@@ -154,13 +169,13 @@ def _anyone_has(rows: Sequence[Summary], score: str) -> bool:
 def _scores(rows: Sequence[Summary], score: str) -> Column:
     """The column of one final score."""
     head = words.metric(score).replace(" ", "\n")
-    cells = [EMPTY if _lone_divergence(row) else _spread(score, row) for row in rows]
+    cells = [EMPTY if _lone_stop(row) else _spread(score, row) for row in rows]
     return Column(head, cells, rank=2 + _ORDER.index(score), right=True)
 
 
-def _lone_divergence(row: Summary) -> bool:
-    """Whether the only run of a label diverged, which leaves no value to show."""
-    return row.n == row.diverged == 1
+def _lone_stop(row: Summary) -> bool:
+    """Whether the only run of a label did not finish, which leaves no value to show."""
+    return row.n == 1 and not row.finished
 
 
 def _spread(score: str, row: Summary) -> Cell:
@@ -198,14 +213,15 @@ def _final_values(result: Result) -> str:
 
 
 def _over_seeds(result: Result) -> str:
-    """How many seeds the numbers are taken over, and what becomes of diverged runs."""
+    """How many seeds the numbers are taken over, and what becomes of runs that stopped."""
     seeds = max(_planned(result).values())
     if seeds == 1:
         return f", seed {result.experiment.runs[0].seed}"
     complete = len(result.histories) == len(result.experiment.runs)
     over = words.count(seeds, "seed") if complete else f"those of {seeds} seeds that are trained"
-    diverged = any(history.diverged_at for history in result.histories)
-    worst = "; a diverged run counts as infinite loss and accuracy 0" if diverged else ""
+    ends = {history.status for history in result.histories}
+    stopped = " or ".join(end for end in (Status.DIVERGED, Status.FAILED) if end in ends)
+    worst = f"; a {stopped} run counts as infinite loss and accuracy 0" if stopped else ""
     return f": median and range over {over}{worst}"
 
 

@@ -71,13 +71,14 @@ def _state_columns(at: Standings, colours: Mapping[str, str], least: int) -> Ite
     labels = [Cell.of(label, colours.get(label, "")) for label in at.labels]
     yield Column("optimizer", labels, least=least, one_line=True)
     yield Column("epoch", _epochs(at), rank=5, right=True)
-    if at.diverged.any():
-        yield Column("diverged", _divergences(at), rank=1, right=True)
+    for head, counts in (("diverged", at.diverged), ("failed", at.failed)):
+        if counts.any():
+            yield Column(head, _shares(counts, at.runs), rank=1, right=True)
 
 
 def _metric_columns(at: Standings, ranges: bool) -> Iterator[Column]:
     """The metrics that there are; before the first news, all of them."""
-    lone = (at.runs == 1) & (at.diverged == 1)  # the only run diverged: nothing to show
+    lone = (at.runs == 1) & (at.diverged + at.failed == 1)  # nothing to show
     unknown = all(np.isnan(over.median).all() for over in at.metrics.values())
     for name, (head, rank, width) in _COLUMNS.items():
         over, ranged = at.metrics[name], ranges and name in _RANGES
@@ -120,13 +121,16 @@ def _share(progress: float) -> str:
 
 
 def _loss_in_words(at: Standings, place: int) -> str:
-    """The median loss of one label, and how many of its runs diverged."""
-    diverged, runs = at.diverged[place], at.runs[place]
-    if diverged == runs:
-        return "diverged"
+    """The median loss of one label, and how many of its runs diverged or failed."""
+    runs = at.runs[place]
+    ends = [(at.diverged[place], "diverged"), (at.failed[place], "failed")]
+    for count, ending in ends:
+        if count == runs:
+            return ending
     loss = at.metrics["train_loss"].median[place]
     text = words.number(loss, _DIGITS) if not np.isnan(loss) else "waits"
-    return f"{text} ({diverged} of {runs} diverged)" if diverged else text
+    stopped = ", ".join(f"{count} of {runs} {ending}" for count, ending in ends if count)
+    return f"{text} ({stopped})" if stopped else text
 
 
 def _clock(progress: float, seconds: float) -> str:
@@ -151,11 +155,11 @@ def _epochs(at: Standings) -> list[Cell]:
     return cells
 
 
-def _divergences(at: Standings) -> list[Cell]:
-    """How many runs of each label diverged."""
+def _shares(counts: Array, runs: Array) -> list[Cell]:
+    """How many runs of each label came to an untimely end."""
     return [
-        Cell.of(f"{count} of {runs}" if runs > 1 else "yes", "red") if count else EMPTY
-        for count, runs in zip(at.diverged, at.runs, strict=True)
+        Cell.of(f"{count} of {of}" if of > 1 else "yes", "red") if count else EMPTY
+        for count, of in zip(counts, runs, strict=True)
     ]
 
 
