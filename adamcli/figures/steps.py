@@ -21,7 +21,7 @@ TOP = 0.86
 """Inches above the first row, where the page has its title."""
 
 # Inches: the panels; a sample of a line with the gaps around it, and at least before the first.
-_LEFT, _GAP, _EARLY_WIDTH, _WHOLE_WIDTH = 0.85, 0.85, 2.55, 4.05
+_LEFT, _GAP, _EARLY_WIDTH, _WHOLE_WIDTH = 0.77, 0.77, 2.6, 4.16
 _WIDTH = _EARLY_WIDTH + _GAP + _WHOLE_WIDTH
 _SAMPLE, _SPACE = 0.66, 0.2
 
