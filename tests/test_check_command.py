@@ -6,17 +6,18 @@ import json
 import re
 import shutil
 import signal
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import mutants
 import numpy as np
 import pytest
+from conftest import ROOT
 from rich.cells import cell_len
 from test_checks import CASES, OFFERED, REFERENCE, off_by
 from test_tables import HOSTILE, shown
 
+from adamcli import plugins
 from adamcli.checks import Finding, Outcome, tally
 from adamcli.cli.main import run
 from adamcli.optimizers import RULES
@@ -311,10 +312,25 @@ def own(monkeypatch):
 
     def put(rule_class):
         loaded = SimpleNamespace(name="my_opt", rule_class=rule_class)
-        module = SimpleNamespace(load=lambda path: loaded)
-        monkeypatch.setitem(sys.modules, "adamcli.plugins", module)
+        monkeypatch.setattr(plugins, "load", lambda path: loaded)
 
     return put
+
+
+def test_the_shipped_examples_are_right(cli):
+    for path in sorted((ROOT / "configs" / "plugins").glob("*.py")):
+        code, out, err = cli("check", str(path))
+        assert (code, err) == (0, "")
+        assert out.startswith(f"{path.stem}: ")
+        assert " 0 fail" in out
+
+
+def test_a_file_that_holds_no_rule_is_one_error(cli, tmp_path):
+    (tmp_path / "mine.py").write_text("lr = 0.1\n")
+    code, out, err = cli("check", str(tmp_path / "mine.py"))
+    assert (code, out) == (2, "")
+    assert "mine.py" in err
+    assert "Fix:" in err
 
 
 def test_a_right_rule_of_ones_own_is_held_to_what_it_claims(cli, own):
