@@ -18,6 +18,16 @@ def skewed(n: int, seed: int = 5) -> np.ndarray:
     return np.random.default_rng(seed).lognormal(size=n)
 
 
+def variance(values: np.ndarray) -> np.ndarray:
+    """A statistic whose resamples are biased, unlike those of a mean."""
+    return values.var(axis=-1)
+
+
+def distinct(values: np.ndarray) -> np.ndarray:
+    """How many different values there are: a resample has fewer."""
+    return (np.diff(np.sort(values, axis=-1), axis=-1) > 0).sum(axis=-1) + 1.0
+
+
 def outer(estimates: np.ndarray, low: float, high: float) -> tuple[float, float]:
     """The resampled estimates next outward of ends that were interpolated between them."""
     ordered = np.sort(estimates)
@@ -27,7 +37,7 @@ def outer(estimates: np.ndarray, low: float, high: float) -> tuple[float, float]
 
 
 @needs_scipy
-@pytest.mark.parametrize("statistic", [stats.mean, stats.iqm])
+@pytest.mark.parametrize("statistic", [stats.mean, stats.iqm, variance])
 @pytest.mark.parametrize("n", [5, 11, 20])
 def test_bca_is_scipys_on_the_same_resamples(statistic: stats.Statistic, n: int) -> None:
     from scipy.stats import bootstrap
@@ -82,6 +92,12 @@ def test_bca_moves_both_ends_towards_the_long_tail() -> None:
 def test_bca_of_a_constant_is_that_constant() -> None:
     low, high = stats.bca_interval([np.full(8, 3.0)], stats.mean, generator(0, "bootstrap"))
     assert (low, high) == (3.0, 3.0)
+
+
+def test_bca_of_an_estimate_beyond_all_resamples_lies_among_the_last_of_them() -> None:
+    """Of 40 different values a resample has 31 at most, and 30 at most but for one in 500."""
+    ends = stats.bca_interval([skewed(40)], distinct, generator(0, "bootstrap"), 500)
+    assert ends == (30, 31)
 
 
 @pytest.mark.parametrize("statistic", [stats.mean, stats.median, stats.iqm])

@@ -47,7 +47,8 @@ def test_a_clear_difference_is_a_win_of_the_smaller_loss() -> None:
     assert verdict.difference == pytest.approx(-math.log(2), abs=0.01)
     assert verdict.low < verdict.difference < verdict.high < 0
     assert verdict.p == verdict.p_adjusted == 1 / 20_000
-    assert (verdict.p_better, verdict.p_better_low, verdict.p_better_high) == (1, 1, 1)
+    assert (verdict.p_better, verdict.p_better_high) == (1, 1)
+    assert verdict.p_better_low == pytest.approx(0.839, abs=1e-3)  # Wilson, 20 of 20
     assert verdict.reason == "the interval leaves out 0 and the adjusted p is 5e-05"
 
 
@@ -75,6 +76,7 @@ def test_equal_optimizers_under_two_names_are_not_distinguishable() -> None:
         assert verdict.verdict == stats.NOT_DISTINGUISHABLE
         assert (verdict.difference, verdict.low, verdict.high) == (0, 0, 0)
         assert (verdict.p, verdict.p_better, verdict.infinite) == (1, 0.5, 0)
+        assert (verdict.ties, verdict.reason) == (20, "equal at every seed")
 
 
 @pytest.mark.parametrize("n", range(1, 9))
@@ -92,7 +94,7 @@ def test_a_pair_without_a_common_seed_has_no_verdict() -> None:
     runs = ended("a", {0: 1.0, 1: 1.0}) + ended("b", {2: 1.0})
     verdict = only(runs)
     assert (verdict.n, verdict.verdict, verdict.reason) == (0, "no verdict", "no seed in common")
-    assert (verdict.p, verdict.p_adjusted) == (1, 1)
+    assert (verdict.p, verdict.p_adjusted, verdict.p_together) == (1, 1, 1)
     assert math.isnan(verdict.difference)
 
 
@@ -133,6 +135,32 @@ def test_a_small_p_among_many_pairs_is_no_win() -> None:
     assert found[0].reason.endswith("6 seeds cannot give an adjusted p < 0.05 among 3 pairs")
 
 
+def test_chance_has_no_more_tries_for_there_being_more_metrics() -> None:
+    """p = .031 for the accuracy among two metrics is p = .062 together; both at .031 stay so."""
+    a = [
+        history("a", k, train_loss=[1.0], test_loss=[1.0 + k], test_accuracy=[0.9])
+        for k in range(6)
+    ]
+    b = [
+        history("b", k, train_loss=[1.0], test_loss=[1.0 + (k + 1) % 6], test_accuracy=[0.5])
+        for k in range(6)
+    ]
+    verdict = only(a + b, "test_accuracy")
+    assert (verdict.p_adjusted, verdict.p_together) == (2 / 2**6, 2 * 2 / 2**6)
+    assert verdict.verdict == stats.NOT_DISTINGUISHABLE
+    assert verdict.reason.startswith("over all metrics together p is 0.062; 6 seeds would")
+    worse = [
+        history("b", k, train_loss=[1.0], test_loss=[9.0], test_accuracy=[0.5]) for k in range(6)
+    ]
+    verdict = only(a + worse, "test_accuracy")
+    assert (verdict.verdict, verdict.p_together) == (stats.A_BETTER, 2 / 2**6)
+
+
+def test_what_cannot_tell_a_pair_apart_does_not_count_as_a_try() -> None:
+    verdict = only(hits("a", [1] * 6) + hits("b", [9] * 6), STEPS, TARGETS)
+    assert verdict.p_together == verdict.p == 2 / 2**6
+
+
 def test_a_win_needs_the_interval_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The interval of a skewed sample may reach 0 where the test is just significant."""
     from adamcli.stats import comparing
@@ -144,6 +172,28 @@ def test_a_win_needs_the_interval_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert verdict.p_adjusted < 0.05
     assert verdict.verdict == stats.NOT_DISTINGUISHABLE
     assert verdict.reason.startswith("the interval contains 0;")
+
+
+def test_every_metric_needs_a_small_adjusted_p_of_its_own() -> None:
+    """10 of 12 seeds, p = .039, is .116 among three pairs, however clear the accuracies are."""
+    halves = [0.5] * 10 + [2.0] * 2
+    runs = [
+        history(label, seed, train_loss=[1.0], test_loss=[loss], test_accuracy=[accuracy])
+        for label, accuracy in (("a", 0.9), ("b", 0.5), ("c", 0.5))
+        for seed, loss in enumerate(halves if label == "a" else [1.0] * 12)
+    ]
+    found = {(v.metric, v.b): v for v in stats.verdicts(runs, [], resamples=200) if v.a == "a"}
+    assert found["test_accuracy", "b"].verdict == stats.A_BETTER
+    verdict = found["test_loss", "b"]
+    assert verdict.p < 0.05 < verdict.p_adjusted == pytest.approx(3 * verdict.p)
+    assert verdict.p_together < 0.05
+    assert verdict.verdict == stats.NOT_DISTINGUISHABLE
+    assert "the adjusted p is 0.12;" in verdict.reason
+
+
+def test_differences_that_mirror_themselves_have_such_an_interval() -> None:
+    verdict = only(losses("a", [1.0, 2, 4, 8, 1, 1, 1]) + losses("b", [2.0, 1, 1, 1, 4, 8, 1]))
+    assert verdict.low == -verdict.high < 0
 
 
 def test_what_is_not_distinguishable_says_what_would_have_been() -> None:
@@ -222,11 +272,17 @@ def hits(label: str, evaluations: Iterable[float]) -> list[RunHistory]:
 
 
 def test_the_sooner_label_wins_the_steps_to_a_target() -> None:
-    verdict = only(hits("a", [1, 2, 2, 3, 2, 1, 2]) + hits("b", [4] * 7), STEPS, TARGETS)
+    verdict = only(hits("a", [1, 2, 2, 4, 2, 1, 2]) + hits("b", [4] * 7), STEPS, TARGETS)
     assert (verdict.verdict, verdict.unit) == (stats.A_BETTER, "log ratio")
-    assert verdict.difference == pytest.approx(math.log(2 / 4))
-    assert (verdict.low, verdict.high) == pytest.approx((math.log(1 / 4), math.log(3 / 4)))
-    assert verdict.p == 2 / 2**7
+    assert verdict.difference == pytest.approx(-math.log(2) * (2 + 1 + 1 + 0 + 1 + 2 + 1) / 7)
+    assert verdict.p == 2 / 2**6  # a tie says nothing
+
+
+def test_steps_are_tested_by_order_not_by_size() -> None:
+    """Seven small gains against one great loss: 2 (1 + 8) / 2^8 whatever the loss is."""
+    for late in (5, 8, math.inf):
+        verdict = only(hits("a", [4] * 7 + [late]) + hits("b", [5] * 7 + [4]), STEPS, TARGETS)
+        assert verdict.p == 18 / 2**8
 
 
 def test_a_miss_comes_after_every_hit_and_is_a_tie_with_a_miss() -> None:
@@ -236,14 +292,33 @@ def test_a_miss_comes_after_every_hit_and_is_a_tie_with_a_miss() -> None:
     assert (verdict.n, verdict.infinite) == (9, 6)
     assert verdict.p == 2 / 2**7
     assert verdict.p_better == (7 + 1) / 9
-    assert verdict.difference == pytest.approx(math.log(8 / 9))  # not before evaluation 9
+    bound = 6 * math.log(8 / 9) + math.log(1 / 2)  # the misses may come at evaluation 9
+    assert verdict.difference == pytest.approx(bound / 9)
+
+
+def test_a_win_by_order_needs_the_mean_on_the_same_side() -> None:
+    """a is later at 15 of 20 seeds, by one evaluation, and far sooner at the other five."""
+    a, b = [8] * 15 + [1] * 5, [7] * 15 + [9] * 5
+    verdict = only(hits("a", a) + hits("b", b), STEPS, TARGETS)
+    assert verdict.p_adjusted < 0.05
+    assert verdict.high < 0
+    assert verdict.verdict == stats.NOT_DISTINGUISHABLE
+    assert verdict.reason.startswith("the one that is sooner at more seeds is later on average;")
 
 
 def test_a_target_that_none_reaches_is_not_distinguishable() -> None:
     verdict = only(hits("a", [math.inf] * 8) + hits("b", [math.inf] * 8), STEPS, TARGETS)
     assert verdict.verdict == stats.NOT_DISTINGUISHABLE
     assert (verdict.difference, verdict.p, verdict.p_better) == (0, 1, 0.5)
-    assert verdict.reason.endswith("would have shown that one is sooner at 97% of them")
+    assert verdict.reason == "equal at every seed"
+
+
+def test_a_comparison_by_order_says_what_it_would_have_shown() -> None:
+    verdict = only(hits("a", [1, 2] * 4) + hits("b", [2, 1] * 4), STEPS, TARGETS)
+    assert verdict.reason == (
+        "the interval contains 0 and the adjusted p is 1; "
+        "8 seeds would have shown that one is sooner at 97% of them"
+    )
 
 
 def test_cells_are_contests_of_their_own() -> None:

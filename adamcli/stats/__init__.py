@@ -18,7 +18,6 @@ from adamcli.stats.paired import (
     detectable_share,
     finite,
     holm,
-    median_interval,
     sign_flip,
 )
 from adamcli.stats.problems import normalised, performance_profiles
@@ -65,7 +64,6 @@ __all__ = [
     "iqm",
     "mean",
     "median",
-    "median_interval",
     "normalised",
     "paired_order",
     "performance_profiles",

@@ -59,7 +59,8 @@ def stratified_interval(
     """The percentile interval of a statistic of several problems' runs taken together.
 
     Problems are fixed and runs are drawn, so every problem is resampled within itself and
-    each resample has as many runs of it as the sample has.
+    each resample has as many runs of it as the sample has. With fewer than ten runs of each
+    problem it is too narrow, of an IQM too, and is best taken at the `widened` level.
 
     Args:
         strata: for each problem its normalised scores, (..., n), n as it may be.

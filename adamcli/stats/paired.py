@@ -106,6 +106,20 @@ def holm(p: Array) -> Array:
     return adjusted
 
 
+def simes(p: Array) -> float:
+    """The p of the hypothesis that all tested hypotheses are true, (m,) to a number.
+
+    The smallest of m p_(k) / k, p_(k) being the k-th smallest; 1 without any. Unlike m times
+    the smallest p, it costs nothing where all tests agree. Valid for independent and for
+    positively dependent tests, as those of several metrics of the same runs are.
+
+    Source: Simes, An Improved Bonferroni Procedure for Multiple Tests of Significance, 1986;
+        dependent tests: Sarkar, Some Probability Inequalities for Ordered MTP2 Random
+        Variables, 1998.
+    """
+    return float(np.min(np.sort(p) * len(p) / np.arange(1, len(p) + 1), initial=1.0))
+
+
 def smallest_p(n: int) -> float:
     """The smallest p that a sign-flip test of n pairs can have."""
     return min(1.0, 2.0 ** (1 - n)) if n <= EXACT else 1 / (1 + FLIPS)
@@ -133,35 +147,6 @@ def detectable_mean(differences: Array, alpha: float = 0.05, power: float = POWE
     return np.asarray(quantiles * differences.std(axis=-1, ddof=1) / math.sqrt(n))
 
 
-def median_interval(differences: Array, level: float = 0.95) -> tuple[Array, Array]:
-    """The interval of the median between two of the values: exact, whatever they come from.
-
-    It leaves out 0 just where the sign test is significant, if there are no ties.
-
-    Args:
-        differences: (..., n).
-        level: covered at least so often.
-
-    Returns:
-        The ends, (...); NaN where even the range covers less often, as at 95 % for n < 6.
-
-    Source: Thompson, On Confidence Ranges for the Median, 1936.
-    """
-    n = differences.shape[-1]
-    cut = _cut(n, (1 - level) / 2)
-    if cut < 0:
-        nothing = np.full(differences.shape[:-1], math.nan)
-        return nothing, nothing
-    ordered = np.sort(differences, axis=-1)
-    return ordered[..., cut], ordered[..., n - 1 - cut]
-
-
-@lru_cache(maxsize=256)
-def _cut(n: int, tail: float) -> int:
-    """The largest k with P(X <= k) <= tail for X of n fair coins, -1 if there is none."""
-    return next((k for k in range(n // 2, -1, -1) if binomial_tail(n, n - k) <= tail), -1)
-
-
 @lru_cache(maxsize=256)
 def detectable_share(n: int, alpha: float = 0.05, power: float = POWER) -> float:
     """The chance of one label to be the better one that n pairs would have shown.
@@ -177,3 +162,9 @@ def detectable_share(n: int, alpha: float = 0.05, power: float = POWER) -> float
         enough = binomial_tail(n, n - cut, middle) >= power
         low, high = (low, middle) if enough else (middle, high)
     return high
+
+
+@lru_cache(maxsize=256)
+def _cut(n: int, tail: float) -> int:
+    """The largest k with P(X <= k) <= tail for X of n fair coins, -1 if there is none."""
+    return next((k for k in range(n // 2, -1, -1) if binomial_tail(n, n - k) <= tail), -1)
