@@ -192,7 +192,7 @@ def test_every_metric_needs_a_small_adjusted_p_of_its_own() -> None:
 
 
 def test_differences_that_mirror_themselves_have_such_an_interval() -> None:
-    verdict = only(losses("a", [1.0, 2, 4, 8, 1, 1, 1]) + losses("b", [2.0, 1, 1, 1, 4, 8, 1]))
+    verdict = only(losses("a", LOSSES) + losses("b", LOSSES[::-1]))
     assert verdict.low == -verdict.high < 0
 
 

@@ -62,7 +62,7 @@ def experiments(
 
 def line(name: str, cells: Sequence[object]) -> None:
     """Print a row of a table."""
-    print(f"    {name:26}" + "".join(f"{cell:>7}" for cell in cells), flush=True)
+    print(f"    {name:28}" + "".join(f"{cell:>7}" for cell in cells), flush=True)
 
 
 def percent(shares: Sequence[float]) -> list[str]:
