@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -28,6 +28,13 @@ METRICS = (
 )
 """The metrics of a run in the order of metrics.csv."""
 
+LAYER_SERIES = ("weight", "grad", "update", "ratio")
+"""Of a named array at each step: the Euclidean norms of its parameters before the step, of
+its gradient as the rule is given it, of its update, and update over parameters."""
+
+Taken = Mapping[int, Mapping[str, Array]]
+"""What was recorded of some rows of a stack since the last evaluation, (steps, K) each."""
+
 
 @dataclass(frozen=True)
 class RunHistory:
@@ -44,6 +51,7 @@ class RunHistory:
             divergence, so E may be 0.
         params: the final value of every parameter array, by name.
         traces: for each traced parameter its series, each (T,), one value per step.
+        layers: for each named array the `LAYER_SERIES`, each (T,), where they are recorded.
     """
 
     label: str
@@ -56,6 +64,7 @@ class RunHistory:
     metrics: Mapping[str, Array]
     params: Mapping[str, Array] = field(default_factory=dict)
     traces: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    layers: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         wrong = [name for name, values in self.metrics.items() if values.shape != self.epochs.shape]
@@ -94,16 +103,18 @@ class StackHistory:
         self._epochs: list[int] = []
         self._steps: list[int] = []
         self._metrics: list[Mapping[str, Array]] = []
-        self._traces: list[Mapping[int, Mapping[str, Array]]] = []
+        self._traces: list[Taken] = []
+        self._layers: list[Taken] = []
 
     def append(
         self,
         epoch: int,
         step: int,
         metrics: Mapping[str, Array],
-        traces: Mapping[int, Mapping[str, Array]],
+        traces: Taken,
+        layers: Taken | None = None,
     ) -> None:
-        """Add an evaluation: metrics are (R,) each, traces of a row (steps, K) each.
+        """Add an evaluation: metrics are (R,) each, traces and layers as in a snapshot.
 
         Raises:
             ValueError: a metric is not of shape (R,) or the names changed.
@@ -117,6 +128,7 @@ class StackHistory:
         self._steps.append(step)
         self._metrics.append(metrics)
         self._traces.append(traces)
+        self._layers.append(layers or {})
 
     def times(self, row: int) -> tuple[Array, Array, dict[str, Array]]:
         """Epochs, steps and metrics of one run up to its divergence, each (E,)."""
@@ -128,5 +140,13 @@ class StackHistory:
 
     def trace(self, row: int, steps: int) -> dict[str, Array]:
         """The recorded series of one traced run over its first `steps` steps, (steps, K) each."""
-        pieces = [traces[row] for traces in self._traces]
-        return {name: np.concatenate([p[name] for p in pieces])[:steps] for name in pieces[0]}
+        return _joined([traces[row] for traces in self._traces], steps)
+
+    def norms(self, row: int, steps: int) -> dict[str, Array]:
+        """The norms of one run's named arrays over its first `steps` steps, (steps, T) each."""
+        return _joined([layers[row] for layers in self._layers], steps)
+
+
+def _joined(pieces: Sequence[Mapping[str, Array]], steps: int) -> dict[str, Array]:
+    """Series that came in pieces, cut to `steps`."""
+    return {name: np.concatenate([p[name] for p in pieces])[:steps] for name in pieces[0]}

@@ -57,6 +57,21 @@ class Layout:
         """P, the number of parameters."""
         return self.tensors[-1].stop
 
+    @cached_property
+    def starts(self) -> Array:
+        """The first place of each of the T arrays, (T,)."""
+        return np.array([tensor.start for tensor in self.tensors])
+
+    @cached_property
+    def sizes(self) -> Array:
+        """The number of entries of each of the T arrays, (T,)."""
+        return np.array([tensor.size for tensor in self.tensors])
+
+    @cached_property
+    def owners(self) -> Array:
+        """The number of the array that each of the P places belongs to, (P,)."""
+        return np.repeat(np.arange(len(self.tensors)), self.sizes)
+
     def view(self, stack: Array, name: str) -> Array:
         """The (R, *shape) view of one named array in a (R, P) stack."""
         tensor = next(t for t in self.tensors if t.name == name)

@@ -1,14 +1,18 @@
-"""Notes of what happens at every step to some parameters and named arrays of one run."""
+"""Notes of what happens at every step to some parameters and named arrays of some runs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array as numbers
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import State, Step
+
+NORMS = ("weight", "grad", "update")
+"""Of which arrays the norms are recorded."""
 
 
 @dataclass(frozen=True)
@@ -28,78 +32,145 @@ class Records:
 
 
 class Recorder:
-    """Notes gradient, update, learning rate and slots of one run after each step.
+    """Notes what is asked for of some rows of a stack after each step.
 
     Args:
-        row: of the stack; not used here, it names the recorder.
-        member: the row of the arrays that are given.
-        grads: (R, P), of the rows that one rule updates.
+        first: the first of these rows.
+        records: what to note of each.
+        grads: (R, P), of these rows, which one rule updates.
         state: the slots of the rule.
         at: its step; `at.out` is what is added to the parameters.
-        records: what to note.
     """
 
     def __init__(
-        self, row: int, member: int, grads: Array, state: State, at: Step, records: Records
+        self, first: int, records: Sequence[Records], grads: Array, state: State, at: Step
     ) -> None:
-        self.row = row
-        self._member = member
-        self._grads, self._state, self._at = grads, state, at
-        self._layers = records.layers
-        self._starts = [tensor.start for tensor in at.layout.tensors]
-        every = {name: _places(a, member, records.places, at.layout) for name, a in self._arrays()}
-        self._places = {name: places for name, places in every.items() if places}
-        self._start()
-        self._start_layers()
-
-    def _start(self) -> None:
-        """Empty notes for every series."""
-        self._notes: dict[str, list[list[float]]] = {n: [] for n in ("lr", *self._places)}
-
-    def _start_layers(self) -> None:
-        """Empty notes for every norm."""
-        self._norms: dict[str, list[Array]] = {n: [] for n in ("weight", "grad", "update")}
-
-    def _arrays(self) -> list[tuple[str, Array]]:
-        """Everything that may be traced, by name."""
-        return [("grad", self._grads), ("update", self._at.out), *self._state.items()]
+        self._first = first
+        places = {row: wanted.places for row, wanted in enumerate(records) if wanted.places}
+        layers = [row for row, wanted in enumerate(records) if wanted.layers]
+        self._series = _Series(places, grads, state, at) if places else None
+        self._norms = _Norms(layers, grads, at) if layers else None
 
     def record(self) -> None:
-        """Note the step just taken; single items, since this runs at every step."""
-        lr, notes = self._at.lr, self._notes
-        notes["lr"].append([lr if isinstance(lr, float) else lr.item(self._member)])
-        for name, array in self._arrays():
-            if name in notes:
-                notes[name].append([array.item(place) for place in self._places[name]])
-        if self._layers:
-            for name, array in self._matrices():
-                row = array[self._member].astype(np.float64)
-                self._norms[name].append(np.sqrt(np.add.reduceat(row * row, self._starts)))
+        """Note the step just taken."""
+        if self._series is not None:
+            self._series.record()
+        if self._norms is not None:
+            self._norms.record()
 
-    def _matrices(self) -> list[tuple[str, Array]]:
-        """Parameters, gradients and updates, (R, P) each."""
-        return [("weight", self._at.params), ("grad", self._grads), ("update", self._at.out)]
+    def take_series(self) -> dict[int, dict[str, Array]]:
+        """For each traced row of the stack its series since the last call.
 
-    def take(self) -> dict[str, Array]:
-        """The series since the last call, each (steps, K) for K places, float64."""
-        series = {name: np.array(values, dtype=np.float64) for name, values in self._notes.items()}
+        Each is (steps, K) float64 for the row's K places: `lr`, of which K is 1, `grad`,
+        `update` and every slot that can be traced.
+        """
+        return self._by_row(self._series.take()) if self._series is not None else {}
+
+    def take_norms(self) -> dict[int, dict[str, Array]]:
+        """For each row that asks for layers its `NORMS` since the last call.
+
+        Each is (steps, T) float64 for T named arrays.
+        """
+        return self._by_row(self._norms.take()) if self._norms is not None else {}
+
+    def _by_row(self, taken: dict[int, dict[str, Array]]) -> dict[int, dict[str, Array]]:
+        """The same by the rows' numbers in the stack."""
+        return {self._first + row: series for row, series in taken.items()}
+
+
+class _Series:
+    """Gradient, update, learning rate and slots of traced parameters.
+
+    Args:
+        places: those of each row that has some.
+        grads, state, at: of the rule.
+    """
+
+    def __init__(
+        self, places: Mapping[int, tuple[int, ...]], grads: Array, state: State, at: Step
+    ) -> None:
+        self._grads, self._state, self._at = grads, state, at
+        found = {
+            (row, name): [row * array.shape[1] + column for column in columns]
+            for row, traced in places.items()
+            for name, array in self._arrays().items()
+            if (columns := _columns(array, traced, at.layout))
+        }
+        self._rows = tuple(places)
+        self._found = {key: len(items) for key, items in found.items()}
+        self._items = [(name, item) for (_, name), items in found.items() for item in items]
         self._start()
-        return series
 
-    def take_layers(self) -> dict[str, Array]:
-        """Euclidean norms since the last call, each (steps, T) for T named arrays, float64."""
-        norms = {name: np.array(values) for name, values in self._norms.items()}
-        self._start_layers()
-        return norms
+    def _start(self) -> None:
+        """Empty notes; unboxed, since there may be millions of numbers between evaluations."""
+        self._lrs, self._notes = numbers("d"), numbers("d")
+
+    def _arrays(self) -> dict[str, Array]:
+        """Everything that may be traced, by name."""
+        return {"grad": self._grads, "update": self._at.out, **self._state}
+
+    def record(self) -> None:
+        """Note the step just taken, number by number: for a few, that is the fastest way."""
+        arrays, lr = self._arrays(), self._at.lr
+        self._notes.extend([arrays[name].item(item) for name, item in self._items])
+        column = isinstance(lr, np.ndarray)
+        self._lrs.extend([lr.item(row) if column else lr for row in self._rows])
+
+    def take(self) -> dict[int, dict[str, Array]]:
+        """For each row its series since the last call, each (steps, K) for its K places."""
+        lrs = np.array(self._lrs).reshape(-1, len(self._rows))
+        notes = np.array(self._notes).reshape(-1, len(self._items))
+        taken = {row: {"lr": lrs[:, [k]]} for k, row in enumerate(self._rows)}
+        ends = np.cumsum([*self._found.values()])
+        for (row, name), series in zip(
+            self._found, np.split(notes, ends[:-1], axis=1), strict=True
+        ):
+            taken[row][name] = series
+        self._start()
+        return taken
 
 
-def _places(array: Array, member: int, traced: Sequence[int], layout: Layout) -> list[int]:
-    """Where an array has the values of traced parameters of a row; empty for odd shapes."""
+def _columns(array: Array, traced: tuple[int, ...], layout: Layout) -> list[int]:
+    """Which columns have the values of traced parameters; none for odd shapes."""
     width = array.shape[1] if array.ndim == 2 else 0
     if width == layout.size:
-        columns = list(traced)
-    elif width == len(layout.tensors):
-        columns = [layout.tensor_at(place) for place in traced]
-    else:
-        columns = [0] * len(traced) if width == 1 else []
-    return [member * width + column for column in columns]
+        return [*traced]
+    if width == len(layout.tensors):
+        return [layout.tensor_at(place) for place in traced]
+    return [0] * len(traced) if width == 1 else []
+
+
+class _Norms:
+    """The Euclidean norm of every named array of parameters, gradients and updates.
+
+    Args:
+        rows: whose, usually the first ones or all.
+        grads, at: of the rule.
+    """
+
+    def __init__(self, rows: list[int], grads: Array, at: Step) -> None:
+        self._rows = rows
+        span = slice(rows[0], rows[-1] + 1)
+        self._arrays = [array[span] for array in (at.params, grads, at.out)]
+        # In one piece, since on a single row a call costs more than its work.
+        self._squares = np.empty((len(NORMS), *self._arrays[0].shape))
+        self._starts = np.array([tensor.start for tensor in at.layout.tensors])
+        self._sums: list[Array] = []
+
+    def record(self) -> None:
+        """Note the step just taken."""
+        squares = self._squares
+        for array, copy in zip(self._arrays, squares, strict=True):
+            np.copyto(copy, array)
+        np.multiply(squares, squares, out=squares)
+        self._sums.append(np.add.reduceat(squares, self._starts, axis=2))
+
+    def take(self) -> dict[int, dict[str, Array]]:
+        """For each row its norms since the last call, each (steps, T) for T named arrays."""
+        shape = len(self._sums), *self._squares.shape[:2], len(self._starts)
+        norms = np.sqrt(np.array(self._sums).reshape(shape))
+        self._sums = []
+        return {
+            row: {name: norms[:, i, row - self._rows[0]] for i, name in enumerate(NORMS)}
+            for row in self._rows
+        }

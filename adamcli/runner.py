@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from adamcli.config import Run
 from adamcli.errors import WorkerError
-from adamcli.history import RunHistory, StackHistory
+from adamcli.history import LAYER_SERIES, RunHistory, StackHistory
 from adamcli.layout import Layout
 from adamcli.problems import NetworkStack, layout_of, row_bytes, stack_key
 from adamcli.recorder import Records
@@ -133,7 +133,8 @@ def _train_block(runs: Sequence[Run], block: Block) -> Iterator[Progress]:
     kept = StackHistory(len(members))
     first = members[0]
     for snapshot in train(problem, trainees, epochs=first.task.epochs, eval_every=first.eval_every):
-        kept.append(snapshot.epoch, snapshot.step, snapshot.metrics, snapshot.traces)
+        recorded = snapshot.traces, snapshot.layers
+        kept.append(snapshot.epoch, snapshot.step, snapshot.metrics, *recorded)
         done = snapshot.epoch == first.task.epochs or bool(snapshot.diverged_at.all())
         finished = _histories(members, kept, snapshot, problem.layout) if done else ()
         yield Progress(block, snapshot, finished)
@@ -141,8 +142,8 @@ def _train_block(runs: Sequence[Run], block: Block) -> Iterator[Progress]:
 
 def _trainee(run: Run, layout: Layout) -> Trainee:
     """How a run's row is trained."""
-    places = tuple(layout.index(param) for param in run.traced)
-    return Trainee(run.rule, run.schedule, run.clip_norm, Records(places), run.wrapping)
+    records = Records(tuple(layout.index(param) for param in run.traced), run.layers)
+    return Trainee(run.rule, run.schedule, run.clip_norm, records, run.wrapping)
 
 
 def _histories(
@@ -154,6 +155,7 @@ def _histories(
     for row, run in enumerate(members):
         epochs, steps, metrics = kept.times(row)
         diverged_at = int(last.diverged_at[row]) or None
+        taken = last.step if diverged_at is None else diverged_at - 1
         histories.append(
             RunHistory(
                 label=run.label,
@@ -165,7 +167,8 @@ def _histories(
                 steps=steps,
                 metrics=metrics,
                 params={name: values[row].copy() for name, values in arrays.items()},
-                traces=_traces(run, kept, row, last.step if not diverged_at else diverged_at - 1),
+                traces=_traces(run, kept, row, taken),
+                layers=_layers(run, kept, row, taken, [*arrays]),
             )
         )
     return tuple(histories)
@@ -176,12 +179,30 @@ def _traces(run: Run, kept: StackHistory, row: int, steps: int) -> dict[str, dic
     if not run.traced:
         return {}
     recorded = kept.trace(row, steps)
-    lr, t = recorded.pop("lr")[:, 0], np.arange(1, steps + 1)
+    lr = recorded.pop("lr")[:, 0]
+    t = np.arange(1, len(lr) + 1)
     traces = {}
     for k, param in enumerate(run.traced):
         series = {name: np.ascontiguousarray(values[:, k]) for name, values in recorded.items()}
-        traces[param] = series | run.rule.trace(series, lr, t)
+        # What a rule divides by may be zero, as a gradient is, or have overflowed.
+        with np.errstate(all="ignore"):
+            traces[param] = series | run.rule.trace(series, lr, t)
     return traces
+
+
+def _layers(
+    run: Run, kept: StackHistory, row: int, steps: int, names: Sequence[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """The `LAYER_SERIES` of every named array of a run, (steps,) each, if they are recorded."""
+    if not run.layers:
+        return {}
+    norms = kept.norms(row, steps)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an array may be zero, as biases are
+        norms["ratio"] = norms["update"] / norms["weight"]
+    return {
+        array: {name: np.ascontiguousarray(norms[name][:, k]) for name in LAYER_SERIES}
+        for k, array in enumerate(names)
+    }
 
 
 def _train_in_processes(
@@ -257,7 +278,8 @@ def _work(connection: Connection, runs: Sequence[Run]) -> None:
 def _light(progress: Progress) -> Progress:
     """The same without the arrays that only the training itself needs."""
     snapshot = progress.snapshot
-    return replace(progress, snapshot=replace(snapshot, params=snapshot.params[:0], traces={}))
+    bare = replace(snapshot, params=snapshot.params[:0], traces={}, layers={})
+    return replace(progress, snapshot=bare)
 
 
 def _one_blas_thread() -> AbstractContextManager[object]:

@@ -44,6 +44,7 @@ class Setting:
         choices: the words allowed for a `str`.
         optional: whether `null` is allowed.
         many: whether the value is a non-empty list.
+        count: how many values a list must have; None for any number.
         search: where tuning looks for it; None for what is not tuned.
         stacks: whether a rule takes a column of it, one value per run, in place of a float.
     """
@@ -59,6 +60,7 @@ class Setting:
     choices: tuple[str, ...] = ()
     optional: bool = False
     many: bool = False
+    count: int | None = None
     search: Search | None = None
     stacks: bool = True
 
@@ -86,8 +88,8 @@ def setting(default: Any, doc: str, *, kind: type | None = None, **limits: Any) 
         default: its default, or `MISSING` when the user must give it.
         doc: what it is, one phrase.
         kind: the type of a value; taken from the default where that is not None or a tuple.
-        **limits: `gt`, `ge`, `lt`, `le`, `choices`, `optional`, `many`, `search`, `stacks` of
-            `Setting`.
+        **limits: `gt`, `ge`, `lt`, `le`, `choices`, `optional`, `many`, `count`, `search`,
+            `stacks` of `Setting`.
     """
     kind = kind or type(default)
     metadata = {"setting": {"kind": kind, "doc": doc, **limits}}

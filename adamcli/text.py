@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # Cc: C0, C1 and DEL; Cf: bidi overrides and zero-width characters; Cs: lone surrogates;
 # Zl, Zp: line and paragraph separators. All of them can rewrite what a terminal shows.
@@ -45,9 +45,15 @@ def slug(text: str) -> str:
 
 
 def suggestion(word: str, possible: Iterable[str]) -> str:
-    """A phrase for the Fix of an unknown word: the nearest one, or all there are."""
+    """A phrase for the Fix of an unknown word: the nearest one, or those there are."""
     known = list(possible)
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if near:
         return f"did you mean {near[0]!r}?"
-    return f"use one of {', '.join(known)}" if known else "remove it"
+    return f"use one of {some(known)}" if known else "remove it"
+
+
+def some(words: Sequence[str], most: int = 12) -> str:
+    """The first few words, and how many more there are."""
+    more = [f"{len(words) - most} more"] if len(words) > most else []
+    return ", ".join([*words[:most], *more])

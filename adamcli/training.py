@@ -8,8 +8,9 @@ config, and does not know what it minimises: a `Problem` gives gradients for the
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import numpy as np
@@ -17,8 +18,8 @@ import numpy as np
 from adamcli.errors import RuleError
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import Averaging, Hyper, Rule, State, Step, Wrapping
-from adamcli.optimizers.wrappers import Average
-from adamcli.problems import Problem
+from adamcli.optimizers.passes import arithmetic
+from adamcli.problems import Curved, Problem
 from adamcli.recorder import Recorder, Records
 from adamcli.schedules import Schedule
 from adamcli.settings import settings_of
@@ -60,12 +61,12 @@ class Snapshot:
         diverged_at: (R,), the first step whose loss was not finite, 0 while there is none. An
             evaluation whose loss is not finite stands for the step that would come next.
         failed: for each row whose rule broke its contract, how; such a row stands still.
-        params: (R, P), what was evaluated, live: copy what is to be kept beyond the next
-            snapshot.
+        params: (R, P), what was evaluated; of a stopped run, where it stands.
         traces: for each traced row its series since the last snapshot, each (steps, K) for
             the row's K traced places: `grad`, `update`, `lr` (steps, 1) and every slot.
         layers: for each row that asks for them the norms since the last snapshot, each
-            (steps, T) for T named arrays: `weight`, `grad`, `update`.
+            (steps, T) for T named arrays: `weight`, before the step, `grad`, as the rule is
+            given it, `update`.
     """
 
     epoch: int
@@ -107,9 +108,11 @@ class _Stack:
 
     def __init__(self, problem: Problem, trainees: Sequence[Trainee], total: int) -> None:
         self.problem = problem
+        self.curved = problem if isinstance(problem, Curved) else None
         self.params = problem.start()
         self.grads = np.empty_like(self.params)
         self.updates = np.empty_like(self.params)
+        self.curvatures, self.curvatures_at = np.empty_like(self.params), 0
         self.scratch = np.empty_like(self.params), np.empty_like(self.params)
         self.groups = [_Group(trainees, rows, self, total) for rows in _neighbours(trainees)]
         self.clip = _clip_column(trainees, self.params.dtype)
@@ -128,8 +131,7 @@ class _Stack:
     def train_epoch(self, *, measure: bool) -> None:
         """All steps of an epoch; measures gradient and update at the last one on request."""
         last = self.problem.steps_per_epoch - 1
-        # Overflow is not an accident here: it ends in a loss that is not finite.
-        with np.errstate(all="ignore"):
+        with arithmetic():
             for batch in range(last + 1):
                 self.step(batch, measure=measure and batch == last)
 
@@ -152,6 +154,13 @@ class _Stack:
         if measure:
             self.measured["update_size"] = _update_sizes(self.updates, self.problem.layout)
 
+    def curvature(self, curved: Curved, here: slice) -> Array:
+        """The curvature of some rows' losses on this step's batch, of all rows once in a step."""
+        if self.curvatures_at < self.t:
+            curved.curvature(self.params, self.curvatures)
+            self.curvatures_at = self.t
+        return self.curvatures[here]
+
     def freeze(self, rows: Array, step: int) -> None:
         """Mark rows (R,) of bool as diverged at a step, unless they already stand still."""
         self.diverged_at[rows & ~self.stopped] = step
@@ -170,26 +179,22 @@ class _Stack:
             params = self.evaluated()
             metrics = self.problem.evaluate(params) | self.measured
         self.freeze(~np.isfinite(metrics["train_loss"]), self.t + 1)
-        recorders = [recorder for group in self.groups for recorder in group.recorders]
+        # The state of a rule that averages goes on, for as long as others train.
+        params[self.stopped] = self.params[self.stopped]
         return Snapshot(
             epoch=epoch,
             step=self.t,
             metrics={n: np.where(self.stopped, np.nan, values) for n, values in metrics.items()},
             diverged_at=self.diverged_at.copy(),
             params=params,
-            traces={recorder.row: recorder.take() for recorder in recorders},
-            layers={recorder.row: recorder.take_layers() for recorder in recorders},
+            traces=_merged(group.recorder.take_series() for group in self.groups),
+            layers=_merged(group.recorder.take_norms() for group in self.groups),
             failed=dict(self.failed),
         )
 
     def evaluated(self) -> Array:
         """The parameters at which the runs are evaluated, (R, P)."""
-        if not any(group.averages for group in self.groups):
-            return self.params
-        params = self.params.copy()
-        for group in self.groups:
-            params[group.here] = group.evaluated()
-        return params
+        return np.concatenate([group.evaluated() for group in self.groups])
 
 
 class _Group:
@@ -208,15 +213,13 @@ class _Group:
         self.state: State = self.rule.init(params, layout)
         spare, extra = (scratch[self.here] for scratch in stack.scratch)
         out = stack.updates[self.here]
-        self.at = Step(0, self.rule.lr, params, layout, out, spare, extra)
-        wrapping = members[0].wrapping
-        self.wrappers = wrapping.around(params, layout)
-        self.average = None if wrapping.ema is None else Average(wrapping.ema, params)
-        self.recorders = [
-            Recorder(row, row - rows.start, self.grads, self.state, self.at, member.records)
-            for row, member in zip(rows, members, strict=True)
-            if member.records
-        ]
+        curved = stack.curved
+        curvature = None if curved is None else partial(stack.curvature, curved, self.here)
+        self.at = Step(0, self.rule.lr, params, layout, out, spare, extra, curvature)
+        self.wrappers = members[0].wrapping.around(params, layout)
+        self.average = members[0].wrapping.average(params)
+        records = [member.records for member in members]
+        self.recorder = Recorder(rows.start, records, self.grads, self.state, self.at)
 
     def step(self, t: int) -> None:
         """Leave the update of step `t` in the stack's updates."""
@@ -232,8 +235,7 @@ class _Group:
             np.copyto(at.out, update)
         for wrapper in self.wrappers:
             wrapper.apply(at.out, self.grads, at)
-        for recorder in self.recorders:
-            recorder.record()
+        self.recorder.record()
 
     def factor(self, t: int) -> Hyper:
         """The schedule's factor on the learning rate, a column where schedules differ."""
@@ -241,15 +243,10 @@ class _Group:
             return self.schedules[0].factor(t, self.total)
         return np.array([[schedule.factor(t, self.total)] for schedule in self.schedules])
 
-    @property
-    def averages(self) -> bool:
-        """Whether the rows are evaluated at another point than the one they are at."""
-        return self.average is not None or isinstance(self.rule, Averaging)
-
     def follow(self) -> None:
         """Let the average of the weights, where there is one, see a step that was taken."""
         if self.average is not None:
-            self.average.follow(self.at.params, self.at.spare)
+            self.average.follow(self.at, self.stack.stopped[self.here])
 
     def evaluated(self) -> Array:
         """The parameters of the rows where they are evaluated."""
@@ -298,6 +295,11 @@ def _neighbours(trainees: Sequence[Trainee]) -> Iterator[range]:
     for _, rows in groupby(range(len(trainees)), key=lambda row: trainees[row].kind):
         members = list(rows)
         yield range(members[0], members[-1] + 1)
+
+
+def _merged(taken: Iterable[dict[int, dict[str, Array]]]) -> dict[int, dict[str, Array]]:
+    """What the recorders of all groups have, by row."""
+    return {row: series for rows in taken for row, series in rows.items()}
 
 
 def _norms(grads: Array) -> Array:

@@ -109,7 +109,8 @@ def adamax(h, x, g, s, t):
 def nadam(h, x, g, s, t):
     mu, ahead = (h.beta1 * (1 - 0.5 * 0.96 ** (k * h.momentum_decay)) for k in (t, t + 1))
     s["product"] = s.get("product", 1.0) * mu
-    m, v = _moments(h, g + h.weight_decay * x, s)
+    g = g + h.weight_decay * x
+    m, v = _moments(h, g, s)
     root = np.sqrt(v / (1 - h.beta2**t)) + h.eps
     now, later = (1 - mu) / (1 - s["product"]), ahead / (1 - s["product"] * ahead)
     return x - h.lr * (now * g + later * m) / root

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -76,6 +77,13 @@ def test_run_leaves_the_documented_files_and_says_where(cli, folder):
     assert "epoch 3/3" in err
     assert f"saved outputs/{directory.name}\n" in err
     assert "next: adamcli plot-trace" in err
+
+
+def test_what_it_says_to_try_next_works(cli):
+    for hidden in ("[2]", "[1, 1]", "[8, 8]"):
+        _, _, err = cli("run", "tiny.yaml", "--set", f"model.hidden={hidden}", "--no-figures")
+        hint = re.search(r"next: adamcli (.*)  \(", err)[1]
+        assert cli(*shlex.split(hint))[0] == 0
 
 
 def test_run_again_trains_nothing_and_prints_the_same(cli, folder):
@@ -207,9 +215,55 @@ def test_a_retrained_trace_has_the_bits_of_a_recorded_one(cli):
     assert {"m", "m_hat", "v", "v_hat", "effective_lr", "grad", "update"} <= again.keys()
 
 
+def test_plot_trace_draws_layers_and_retrains_those_that_were_not_recorded(cli, folder):
+    cli("run", "tiny.yaml", "--seeds", "2", "--no-figures")
+    code, out, err = cli("plot-trace", "--layers", "--optimizer", "adam")
+    assert (code, err) == (0, "adam, seed 0: layers were not recorded, training again\n")
+    assert out.endswith("figures/layers-adam.png\n")
+    _, again, _ = cli("plot-trace", "--layers", "--json")
+    recorded = ["run", "tiny.yaml", "--seeds", "2", "--set", "trace.layers=true"]
+    assert "layers-sgdm.png" in cli(*recorded)[2]
+    assert cli("plot-trace", "--layers")[2] == ""
+    document = json.loads(cli("plot-trace", "--layers", "--json")[1])
+    assert document["layers"] == json.loads(again)["layers"]
+    assert [(one["label"], one["seed"]) for one in document["layers"]] == [("sgdm", 0), ("adam", 0)]
+    arrays = document["layers"][1]["arrays"]
+    assert [*arrays] == ["W1", "b1", "W2", "b2"]
+    assert {name: len(values) for name, values in arrays["W2"].items()} == dict.fromkeys(
+        ("weight", "grad", "update", "ratio"), 12
+    )
+    out = cli("plot-trace", "--layers", "--seed", "1", "--optimizer", "adam", "--log")[1]
+    assert out.endswith("figures/layers-adam-seed1-log.png\n")
+
+
+def test_plot_trace_compares_labels_in_one_figure(cli):
+    cli("run", "tiny.yaml", "--seeds", "2", "--no-figures")
+    code, out, err = cli("plot-trace", "--compare")
+    assert (code, err) == (0, "")
+    assert out.endswith("figures/trace-compare.png\n")
+    args = ["--compare", "--optimizer", "adam", "--optimizer", "sgdm", "--param", "b2[0]", "--json"]
+    document = json.loads(cli("plot-trace", *args)[1])
+    assert document["figures"][0].endswith("figures/trace-compare-b2-0-seed0.png")
+    assert [trace["label"] for trace in document["traces"]] == ["adam", "sgdm"]
+    assert all(len(trace["series"]["update"]) == 12 for trace in document["traces"])
+
+
+def test_a_comparison_of_too_many_labels_says_which_are_left_out(cli):
+    sweep = ["--set", "sweep={sgdm.lr: [1, 2, 3, 4, 5, 6, 7]}", "--set", "train.epochs=1"]
+    cli("run", "tiny.yaml", *sweep, "--no-figures")
+    code, _, err = cli("plot-trace", "--compare")
+    assert (code, err) == (0, "note: the first 6 of 8 labels; --optimizer chooses others\n")
+    document = json.loads(cli("plot-trace", "--compare", "--json")[1])
+    assert len(document["traces"]) == 6
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
+        (["--compare", "--optimizer", "adam"], "only 'adam' to compare, --compare. Fix: "),
+        (["--layers", "--param", "W1[0,0]"], "--layers is of all parameters of one run, --param"),
+        (["--layers", "--compare"], "--layers is of all parameters of one run, --compare"),
+        (["--optimizer", "adam", "--optimizer", "sgmd"], "no label or optimizer 'sgmd'"),
         (["--optimizer", "adamm"], "no label or optimizer 'adamm'"),
         (["--seed", "7"], "no seed 7"),
         (["--param", "W9[0,0]"], "no array 'W9'"),
@@ -303,14 +357,14 @@ def test_shipped_experiments_are_found_from_any_folder(cli):
     ("args", "code", "words"),
     [
         (["rum"], 2, "No such command 'rum'"),
-        (["run"], 2, "Missing argument 'config'"),
+        (["run"], 2, "Missing argument 'CONFIG'"),
         (["run", "tiny.yaml", "--seeds", "0"], 2, "'--seeds'"),
         (["run", "tiny.yaml", "--format", "gif"], 2, "no format 'gif', --format"),
         (["run", "tny.yaml"], 2, "tiny.yaml"),
         (["run", "tiny.yaml", "--set", "train.epoch=1"], 2, "did you mean 'epochs'?"),
         (["run", "tiny.yaml", "--set", "train.epochs"], 2, "--set #1"),
         (["compare", "adamm"], 2, "adamm"),
-        (["optimizers", "adma"], 2, "did you mean 'adam'?"),
+        (["optimizers", "adm"], 2, "did you mean 'adam'?"),
         (["datasets", "spirals"], 2, "did you mean 'spiral'?"),
         (["show", "nothing"], 2, "no run named 'nothing'"),
         (["plot-trace"], 2, "there is no run yet"),
@@ -415,6 +469,35 @@ def test_a_reader_that_leaves_early_does_not_stop_the_training(folder):
     assert (folder / "outputs/latest/manifest.json").is_file()
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("run tiny.yaml --no-figures >&-", 0, ""),
+        ("run tiny.yaml --no-figures 2>&- >&- <&-", 0, ""),
+        ("run tiny.yaml --no-figures 2>/dev/full", 0, ""),
+        ("run tiny.yaml --no-figures --json >/dev/full", 4, "error: cannot print the result"),
+        ("optimizers >/dev/full", 4, "error: cannot print the result"),
+        ("--help >/dev/full", 4, "error: cannot print the result"),
+        ("--version | true; exit ${PIPESTATUS[0]}", 0, ""),
+        ("--help | true; exit ${PIPESTATUS[0]}", 0, ""),
+    ],
+)
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_streams_that_are_closed_or_full(folder, line, code, words):
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m adamcli {line}"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert words in done.stderr
+    assert ("error" in done.stderr, "internal bug" in done.stderr) == (bool(words), False)
+    assert (folder / "outputs/latest").exists() == ("run" in line)
+
+
 def test_output_of_a_pipe_has_no_control_bytes(folder):
     with process("run", "tiny.yaml", cwd=folder, env={"FORCE_COLOR": ""}) as running:
         out, err = running.communicate(timeout=60)
@@ -424,13 +507,31 @@ def test_output_of_a_pipe_has_no_control_bytes(folder):
 
 def test_every_command_has_one_sentence_and_an_example_that_parses(cli):
     commands = re.findall(r"^  ([a-z-]+)  ", cli("--help")[1].split("Commands:")[1], re.MULTILINE)
-    assert len(commands) == 10
+    assert len(commands) == 11
     for command in commands:
         names = [f"config {sub}" for sub in ("check", "show", "schema")]
         for name in names if command == "config" else [command]:
             code, text, _ = cli(*name.split(), "--help")
             assert code == 0
             assert f"Example: adamcli {name}" in text, name
+
+
+def test_usage_lines_name_their_arguments_once(cli):
+    for command, arguments in (
+        ("run", "{CONFIG}"),
+        ("compare", "{OPT}..."),
+        ("plot-trace", "[RUN]"),
+        ("optimizers", "[NAME]"),
+    ):
+        usage, *_ = cli(command, "--help")[1].splitlines()
+        assert usage == f"Usage: adamcli {command} [OPTIONS] {arguments}"
+
+
+def test_config_alone_prints_its_help(cli):
+    code, out, err = cli("config")
+    assert (code, err) == (0, "")
+    assert out == cli("config", "--help")[1]
+    assert "..." not in out.split("Commands:")[1]
 
 
 def test_hostile_text_is_shown_literally(cli, folder):
@@ -452,3 +553,11 @@ def test_shutil_copy_of_a_run_directory_can_be_shown(cli, folder):
     cli("run", "tiny.yaml", "--no-figures", "--quiet")
     shutil.copytree(folder / "outputs/latest", folder / "elsewhere")
     assert cli("show", "elsewhere")[0] == 0
+
+
+def test_a_long_list_of_what_there_is_is_cut(cli, folder):
+    cli("run", "tiny.yaml", "--no-figures", "--quiet")
+    for k in range(14):
+        shutil.copytree(folder / "outputs/latest", folder / f"outputs/copy-{k}")
+    assert ", copy-6, copy-7, 3 more\n" in cli("show", "nosuch")[2]
+    assert ", copy-6, copy-7, 2 more\n" in cli("show", "c")[2]

@@ -83,11 +83,11 @@ ONE_MISTAKE = {
     "optimizers: [adam]": "expected a mapping, got 'adam', bad.yaml:1:14 (optimizers[0]). "
     "Fix: write {name: adam}",
     "optimizers: [{lr: 1}]": "missing key 'name', bad.yaml:1:14 (optimizers[0]). "
-    "Fix: add name: one of sgd, sgdm, nesterov, rmsprop, adam, adamw",
+    f"Fix: add name: one of {', '.join(RULES)}",
     "optimizers: [{nmae: adam}]": "unknown key 'nmae', bad.yaml:1:15 (optimizers[0].nmae). "
     "Fix: did you mean 'name'?",
     "optimizers: [{name: 5}]": "expected the name of an optimizer, got 5, bad.yaml:1:21 (optimizers[0].name). "
-    "Fix: use one of sgd, sgdm, nesterov, rmsprop, adam, adamw",
+    f"Fix: use one of {', '.join(RULES)}",
     OPTIMIZERS + "model:": "expected a mapping, got null, bad.yaml:2:7 (model). "
     "Fix: write its keys below it, one to a line",
     OPTIMIZERS + "model: {init: articl}": "expected one of article, he, glorot, got 'articl', "
@@ -96,6 +96,9 @@ ONE_MISTAKE = {
     + "model: {hidden: []}": "expected a non-empty list of integers with 1 <= x <= 4096, "
     "got an empty list, bad.yaml:2:17 (model.hidden). Fix: give hidden (width of each hidden layer) "
     "a non-empty list of integers with 1 <= x <= 4096, such as [32, 32]",
+    "optimizers: [{name: muon, coefficients: [1, 2]}]": "expected a list of 3 numbers, got a list "
+    "of 2, bad.yaml:1:41 (optimizers[0].coefficients). Fix: give coefficients (a, b, c of the "
+    "iteration) a list of 3 numbers, such as [3.4445, -4.775, 2.0315]",
     OPTIMIZERS
     + "dataset: {name: file}": "missing key 'path' for file, bad.yaml:2:10 (dataset.path). "
     "Fix: add path: CSV or NPZ file, relative to the experiment file",
@@ -132,8 +135,8 @@ ONE_MISTAKE = {
     'optimizers: [{name: adam, label: "a\\u202e"}]': "a label with an unprintable character: 'a\\u202e', "
     "bad.yaml:1:34 (optimizers[0].label). Fix: use printable characters",
     OPTIMIZERS
-    + "train: {epochs: 1e6, batch_size: 1}": "the results would take about 89.5 GiB of memory, "
-    "bad.yaml:2:17 (train.epochs). Fix: stay below 64 GiB with fewer runs, epochs or traced parameters",
+    + "train: {epochs: 1e6, batch_size: 1}": "the results would take about 119 GiB of memory, "
+    "bad.yaml:2:17 (train.epochs). Fix: stay below 64 GiB with fewer runs, epochs or traces",
 }
 
 

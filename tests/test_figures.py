@@ -20,7 +20,7 @@ from stacks import rule, task
 
 from adamcli import figures
 from adamcli.config import Run
-from adamcli.figures.boundary import accuracy
+from adamcli.figures.boundary import accuracy, class_names
 from adamcli.figures.curves import curve
 from adamcli.figures.fields import extent_of, field, split_of
 from adamcli.figures.glyphs import drawable
@@ -30,7 +30,7 @@ from adamcli.figures.style import WIDTH
 from adamcli.history import RunHistory
 from adamcli.optimizers import Wrapping
 from adamcli.palette import RULE_STYLES, run_styles
-from adamcli.problems import predict
+from adamcli.problems import DATASETS, predict
 from adamcli.problems.datasets import Blobs, Moons, Spiral
 from adamcli.runner import train_runs
 from adamcli.schedules import Constant
@@ -208,8 +208,6 @@ def test_more_than_twelve_of_anything_is_said_and_left_out():
 
 
 def test_inputs_of_other_dimensions_have_no_map_and_a_note(tmp_path):
-    from adamcli.problems import DATASETS
-
     path = tmp_path / "three.csv"
     rows = [f"{k % 7},{k % 5},{k % 3},{k % 2}" for k in range(40)]
     path.write_text("a,b,c,target\n" + "\n".join(rows))
@@ -461,6 +459,36 @@ def test_more_than_two_classes_have_a_key_and_no_scale():
     assert "probability of class 1" not in shown_texts
 
 
+def own_data(path, classes: Sequence[str]):
+    """A dataset in a file with two inputs."""
+    rows = [f"{k % 7},{k % 5},{classes[k % len(classes)]}" for k in range(3 * len(classes))]
+    path.write_text("a,b,target\n" + "\n".join(rows))
+    return DATASETS["file"](path=str(path))
+
+
+def test_classes_have_the_names_of_the_users_file(tmp_path):
+    beans = own_data(tmp_path / "beans.csv", ["_kidney", "$black$"])
+    shown_texts = texts(drawn(trained(run("adam", dataset=beans, batch_size=2)), "boundary"))
+    assert {"_kidney", "$black$", "probability of _kidney"} <= {*shown_texts}
+    numbers = own_data(tmp_path / "numbers.csv", ["-1", "1"])
+    assert class_names(numbers) == ["class -1", "class 1"]
+
+
+@pytest.mark.parametrize("classes", [2, 5, 20, 100])
+def test_the_key_lies_below_the_maps_and_within_the_page(tmp_path, classes):
+    data = own_data(tmp_path / "data.csv", [f"a rather long name {k}" for k in range(classes)])
+    figure = drawn(trained(run("adam", dataset=data, batch_size=4)), "boundary")
+    figures.render(figure, "png")
+    (legend_,) = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+    box, maps = legend_.get_window_extent(), figure.axes[0].get_tightbbox()
+    assert 0 <= box.y0 < box.y1 <= maps.y0
+    assert 0 <= box.x0 < box.x1 <= WIDTH * figure.dpi
+    if classes == 2:
+        scale = figure.axes[-1].get_tightbbox()
+        assert box.x1 < scale.x0 < scale.x1 <= WIDTH * figure.dpi
+    assert ("and 81 more" in texts(figure)) == (classes == 100)
+
+
 # Traces
 
 
@@ -487,14 +515,6 @@ def test_the_first_hundred_steps_of_a_long_training_have_their_own_column():
     assert len(figure.axes) == 6
     assert {"step, the first 100", "step, all 240"} <= {*texts(figure)}
     assert len(drawn(trio(), "trace-adam").axes) == 3
-
-
-@pytest.mark.parametrize("name", RULE_STYLES)
-def test_every_rule_has_a_trace_with_a_panel_for_each_of_its_series(name):
-    result = trained(run(name, name))
-    figure = drawn(result, f"trace-{name}")
-    assert len(figure.axes) == len(result.experiment.runs[0].rule.panels)
-    assert not any("no finite values" in text for text in texts(figure))
 
 
 def test_log_traces_show_magnitudes():
@@ -600,4 +620,6 @@ def test_log_ticks_are_round_where_there_is_room(bounds, ticks):
 
 def test_numbers_have_true_minus_signs_and_raised_powers():
     assert plain(-0.25) == "\N{MINUS SIGN}0.25"
+    assert plain(-2.5e-6) == "\N{MINUS SIGN}2.5\N{MULTIPLICATION SIGN}10⁻⁶"
+    assert (plain(1e-5), plain(-1e30)) == ("10⁻⁵", "\N{MINUS SIGN}10³⁰")
     assert power(1e-12) == "10⁻¹²"

@@ -26,7 +26,8 @@ def test_every_rule_says_all_that_a_page_has(name):
 @pytest.mark.parametrize("name", RULES)
 def test_every_slot_is_in_the_words_about_slots(name):
     page = pages.page_of(name, RULES[name])
-    slots = RULES[name]().init(*_small())
+    # Slots of a single array end in its name, here W.
+    slots = [re.sub(" W$", " NAME", slot) for slot in RULES[name]().init(*_small())]
     missing = [slot for slot in slots if not re.search(rf"\b{slot}\b", page.sections["Slots"])]
     assert not missing
     assert slots or page.sections["Slots"] == "none"

@@ -117,6 +117,33 @@ def test_a_damaged_manifest_is_refused(saved, content):
         saved.load()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [('"adam"', '"adxm"'), ('"seed": 0', '"seed": 7'), ('"cell"', '"cull"'), ("params.npz", "p")],
+)
+def test_a_changed_manifest_is_refused(saved, old, new):
+    path = saved.path / "manifest.json"
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(DamagedError, match=r"not what was saved.*manifest\.json"):
+        saved.load()
+
+
+def test_a_run_that_diverged_before_its_first_evaluation_reads_back(tmp_path):
+    (tmp_path / "wild.yaml").write_text(
+        "dataset: {name: moons, samples: 40, test_samples: 10}\n"
+        "train: {epochs: 2, batch_size: 8}\n"
+        "optimizers: [{name: sgd, lr: 1e300}, {name: adam}]\n"
+    )
+    experiment = config.load(tmp_path / "wild.yaml")
+    *_, last = train_runs(experiment.runs)
+    directory = store.directory_for(experiment, tmp_path / "out")
+    with directory.claimed():
+        directory.save(experiment, last.finished, 1.0)
+    wild, tame = directory.load().histories
+    assert not len(wild.epochs)
+    assert wild.metrics.keys() == tame.metrics.keys()
+
+
 def test_a_missing_file_and_a_missing_manifest_are_named(saved):
     (saved.path / "traces.npz").unlink()
     with pytest.raises(DamagedError, match=r"cannot read a saved file.*traces\.npz"):
@@ -191,13 +218,14 @@ def test_runs_are_found_by_name_prefix_path_and_latest(saved, tmp_path):
         store.find(None, tmp_path / "nowhere")
 
 
-def test_entries_list_complete_runs_and_pass_over_everything_else(saved):
+def test_entries_list_runs_and_damaged_ones_and_pass_over_everything_else(saved):
     out = saved.path.parent
     (out / "unfinished").mkdir()
     (out / "broken").mkdir()
     (out / "broken" / "manifest.json").write_text("{")
     (out / ".DS_Store").write_text("")
     store.name_latest(out, saved)
-    (entry,) = store.entries(out)
+    entry, broken = store.entries(out)
     assert (entry.path, entry.status, entry.runs, entry.latest) == (saved.path, "finished", 4, True)
     assert entry.labels == ("adam", 'a/b = ü, "q"')
+    assert (broken.path.name, broken.status, broken.runs) == ("broken", "damaged", 0)

@@ -20,7 +20,7 @@ from adamcli import tables
 from adamcli.history import RunHistory
 from adamcli.optimizers import RULES
 from adamcli.problems import DATASETS
-from adamcli.settings import setting
+from adamcli.settings import setting, settings_of
 from adamcli.tables import words
 from adamcli.tables.prose import Prose
 from adamcli.tables.spark import sparklines
@@ -205,6 +205,7 @@ def test_runs_that_are_missing_are_named():
     text = shown(tables.summary_table(some))
     assert "1 of 2 trained" in text
     assert re.search(r"adam +not trained", text)
+    assert "median and range over those of 2 seeds that are trained." in " ".join(text.split())
 
 
 def test_a_result_without_any_run_is_still_a_table():
@@ -299,7 +300,9 @@ def test_labels_have_the_colour_of_their_figures():
 
 def test_optimizers_are_listed_with_their_first_line():
     text = shown(tables.registry_table(RULES), 100)
-    assert "sgd       Stochastic gradient descent: a step against the gradient.\n" in text
+    assert re.search(
+        r"^sgd +Stochastic gradient descent: a step against the gradient\.$", text, re.M
+    )
     assert all(name in text for name in RULES)
 
 
@@ -309,6 +312,14 @@ def test_every_page_fits(registry, width: int):
     for name, entry in registry.items():
         lines = shown(tables.page(name, entry), width).split("\n")
         assert max(map(cell_len, lines)) <= width
+
+
+@pytest.mark.parametrize("registry", [RULES, DATASETS])
+def test_no_setting_is_broken_in_a_narrow_terminal(registry):
+    for name, entry in registry.items():
+        lines = shown(tables.page(name, entry), 40).split("\n")
+        firsts = {line.split(" ")[0] for line in lines}
+        assert {"setting", *(each.name for each in settings_of(entry))} <= firsts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,25 @@ def test_stacked_runs_equal_separate_runs_bit_for_bit(others, dtype):
             np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_trains_in_a_stack_with_the_bits_of_a_training_alone(name, dtype):
+    tasks = [task(seed=seed, epochs=15, dtype=dtype) for seed in range(4)]
+    rules = [rule(name, lr=SETTINGS[name]["lr"] * (1 - k / 9)) for k in range(3)] + [rule("sgd")]
+    schedules = [Constant(), Cosine(warmup=3), Constant(), Constant()]
+    trainees = [
+        Trainee(one, schedule, None, Records((0, 17)))
+        for one, schedule in zip(rules, schedules, strict=True)
+    ]
+    together = snapshots(tasks, trainees)
+    for row in range(3):
+        alone, got = numbers(snapshots([tasks[row]], [trainees[row]]), 0), numbers(together, row)
+        assert all(np.isfinite(values).all() for values in got.values())
+        assert got["train_loss"][-1] < got["train_loss"][0]
+        for series, values in alone.items():
+            np.testing.assert_array_equal(got[series], values, err_msg=series)
+
+
 @pytest.mark.parametrize("activation", ["relu", "tanh", "gelu"])
 @pytest.mark.parametrize("hidden", [(8,), (6, 5, 4, 3)], ids=len)
 @pytest.mark.parametrize("dataset", [Spiral(samples=90), Blobs(samples=90)], ids=str)
@@ -100,6 +119,14 @@ def test_a_stack_that_dies_before_its_first_evaluation_has_the_metrics_of_any_ot
     kept = snapshots([task(epochs=9)], [rule("sgdm", lr=1e200)], eval_every=9)
     assert kept[-1].metrics.keys() == snapshots([task()], [rule("sgd")])[-1].metrics.keys()
     assert all(np.isnan(values).all() for values in kept[-1].metrics.values())
+
+
+def test_training_leaves_the_settings_of_numpy_as_they_were():
+    with np.errstate(over="raise"):
+        np.setbufsize(4096)
+        before = np.geterr(), np.getbufsize()
+        for _ in train(NetworkStack([task()]), [Trainee(rule("sgd"), Constant())], epochs=2):
+            assert (np.geterr(), np.getbufsize()) == before
 
 
 def test_training_ends_when_all_have_diverged():

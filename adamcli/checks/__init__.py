@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
-from adamcli.checks.replay import Outcome, replay, replay_all
+from adamcli.checks.claims import claim
+from adamcli.checks.properties import Finding, examine
+from adamcli.checks.replay import Outcome, replay_all
+from adamcli.checks.subject import Subject, built_in
+from adamcli.checks.tally import Tally, recorded_trajectories, tally
+from adamcli.checks.world import undisturbed
 
-__all__ = ["Outcome", "replay", "replay_all"]
+__all__ = [
+    "Finding",
+    "Outcome",
+    "Subject",
+    "Tally",
+    "built_in",
+    "claim",
+    "examine",
+    "recorded_trajectories",
+    "replay_all",
+    "tally",
+    "undisturbed",
+]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from adamcli.settings import Setting
 
 Name = Annotated[
-    str | None, typer.Argument(metavar="[NAME]", help="Which one to explain.", show_default=False)
+    str | None, typer.Argument(metavar="NAME", help="Which one to explain.", show_default=False)
 ]
 
 

@@ -10,6 +10,7 @@ from types import FrameType
 
 import typer
 
+from adamcli.cli.streams import make_robust, printing, settle_stderr
 from adamcli.errors import AdamcliError, Interrupted, StorageError
 from adamcli.text import safe, safe_lines
 
@@ -26,16 +27,13 @@ def run(args: list[str]) -> int:
     Returns:
         The exit code; every message is already printed.
     """
-    from adamcli.cli.app import app
-
     os.environ.update(dict.fromkeys(_BLAS_THREADS, "1"))
-    _make_streams_robust()
+    make_robust()
     _catch_signals()
     debug = "--debug" in args or bool(os.environ.get("ADAMCLI_DEBUG"))
     args = [arg for arg in args if arg != "--debug"]  # works in any place
     try:
-        code = app(args=args, prog_name="adamcli", standalone_mode=False)
-        return code if isinstance(code, int) else 0
+        return _call(args)
     except typer.TyperException as error:
         return _report_usage(error)
     except AdamcliError as error:
@@ -48,17 +46,22 @@ def run(args: list[str]) -> int:
         )
     except (Interrupted, KeyboardInterrupt) as error:
         return error.exit_code if isinstance(error, Interrupted) else 128 + signal.SIGINT
-    except BrokenPipeError:
-        return 0
     except Exception as error:
         return _report_bug(error, debug)
+    finally:
+        settle_stderr()
 
 
-def _make_streams_robust() -> None:
-    """Characters that a stream cannot show become escapes instead of exceptions."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+def _call(args: list[str]) -> int:
+    """Run a command line to its exit code, with all that it printed flushed."""
+    from adamcli.cli.app import app
+
+    try:
+        with printing():
+            code = app(args=args, prog_name="adamcli", standalone_mode=False)
+    except SystemExit:
+        return 0  # how Typer leaves when the reader of its help has left
+    return code if isinstance(code, int) else 0
 
 
 def _catch_signals() -> None:

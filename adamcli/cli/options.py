@@ -50,7 +50,9 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 ConfigFile = Annotated[
     Path,
-    typer.Argument(help="Experiment file (YAML).", autocompletion=_complete_config),
+    typer.Argument(
+        metavar="CONFIG", help="Experiment file (YAML).", autocompletion=_complete_config
+    ),
 ]
 BaseConfig = Annotated[
     Path | None,
@@ -64,12 +66,31 @@ BaseConfig = Annotated[
 ]
 RuleNames = Annotated[
     list[str],
-    typer.Argument(metavar="OPT...", help="Optimizers to compare.", autocompletion=_complete_rule),
+    typer.Argument(metavar="OPT", help="Optimizers to compare.", autocompletion=_complete_rule),
+]
+RuleOrFile = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[NAME|FILE]",
+        help="An optimizer, or a Python file with one.",
+        autocompletion=_complete_rule,
+        show_default=False,
+    ),
+]
+EveryRule = Annotated[bool, typer.Option("--all", help="Check every built-in optimizer.")]
+Reference = Annotated[
+    Path | None,
+    typer.Option(
+        "--reference",
+        metavar="DIR",
+        help="Replay the recorded trajectories in this folder.",
+        show_default=False,
+    ),
 ]
 RunName = Annotated[
     str | None,
     typer.Argument(
-        metavar="[RUN]",
+        metavar="RUN",
         help="Run directory, its name or a unique prefix; the latest if left out.",
         autocompletion=_complete_run,
         show_default=False,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from rich.console import Console, RenderableType
 
+from adamcli.cli.streams import printing
 from adamcli.documents import to_json
 from adamcli.text import safe, safe_lines
 
@@ -37,33 +38,24 @@ def stderr() -> Console:
 
 
 def show(*renderables: RenderableType) -> None:
-    """Print results on stdout; a reader who has left early is no error."""
-    try:
+    """Print results on stdout."""
+    with printing():
         console = stdout()
         for renderable in renderables:
             console.print(renderable)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _leave_quietly()
 
 
 def show_lines(lines: Iterable[str]) -> None:
     """Print plain lines on stdout, never wrapped."""
-    try:
+    with printing():
         for line in lines:
             print(safe(line))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _leave_quietly()
 
 
 def show_json(document: Any) -> None:
     """Print one JSON document on stdout; numbers that are not finite become null."""
-    try:
+    with printing():
         print(to_json(document))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _leave_quietly()
 
 
 def say(text: str) -> None:
@@ -78,8 +70,3 @@ def view_mode(silent: bool) -> Literal["quiet", "live", "lines"]:
         return "quiet"
     dumb = os.environ.get("TERM", "") in ("dumb", "") or "CI" in os.environ
     return "live" if sys.stderr.isatty() and not dumb else "lines"
-
-
-def _leave_quietly() -> None:
-    """Let Python's own flush at exit find nowhere to fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adamcli.cli import options, output
+from adamcli.errors import UsageError
 
 if TYPE_CHECKING:
     from adamcli.store import Result
@@ -38,8 +39,12 @@ def plot(
 def plot_trace(
     run: options.RunName = None,
     optimizer: Annotated[
-        str | None,
-        typer.Option(metavar="LABEL", help="Only this label or optimizer.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL",
+            help="Only this label, or the labels of this optimizer; repeatable.",
+            show_default=False,
+        ),
     ] = None,
     param: Annotated[
         str | None,
@@ -47,8 +52,19 @@ def plot_trace(
             metavar="PARAM", help="A parameter such as 'W1[0,0]' or 'b2[7]'.", show_default=False
         ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="A seed.", show_default=False)] = None,
-    log: Annotated[bool, typer.Option("--log", help="Logarithmic steps.")] = False,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="SEED", help="Only this seed; the first if left out.", show_default=False
+        ),
+    ] = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Norms and update over weight of every array.")
+    ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="All labels over each other in one figure.")
+    ] = False,
+    log: Annotated[bool, typer.Option("--log", help="Logarithmic axes.")] = False,
     out: options.Out = options.OUTPUTS,
     formats: options.Formats = "png",
     json: options.Json = False,
@@ -56,24 +72,31 @@ def plot_trace(
 ) -> None:
     """Draw what went on inside: slots, corrected values, effective learning rate, per step.
 
-    Without options: every label that has a trace, in the latest run. What was not recorded
-    is trained again, with the same bits, to record it.
+    Without options: every label that has a trace, in the latest run. With --compare one
+    figure of what several optimizers do to the same parameter; with --layers how far every
+    weight matrix and bias moves for its size. What was not recorded is trained again, with
+    the same bits, to record it.
 
     Example: adamcli plot-trace --optimizer adam --param 'W2[3,4]' --seed 0
     """
     from adamcli import store
-    from adamcli.cli.tracing import draw_traces, find_traces
+    from adamcli.cli import tracing
 
     kinds = options.parse_formats(formats)
+    if layers and (param or compare):
+        raise UsageError(
+            "--layers is of all parameters of one run",
+            where="--param" if param else "--compare",
+            fix="leave one of the two out",
+        )
+    choice = tracing.Choice(tuple(optimizer or ()), seed, compare, quiet=quiet or json)
     directory = store.find(run, out)
     with directory.claimed():
         result = directory.load()
-        traces = find_traces(result, optimizer, param, seed, quiet=quiet or json)
-        drawn = draw_traces(result, traces, kinds, log=log)
-        result = directory.add_figures(result, drawn)
-    _present(
-        result, list(drawn), quiet, {"traces": [t.document() for t in traces]} if json else None
-    )
+        drawn, document = tracing.inside(result, choice, param, layers=layers, log=log)
+        images = tracing.rendered(drawn, kinds, log=log)
+        result = directory.add_figures(result, images)
+    _present(result, [*images], quiet, document if json else None)
 
 
 def _present(

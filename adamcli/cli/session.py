@@ -51,7 +51,8 @@ def carry_out(experiment: Experiment, request: Request, ready: Painter | None) -
             result = _train(experiment, missing, known, directory, request)
         else:
             result = directory.load()
-            _say(request, f"all {len(known)} runs are done already; --fresh trains them anew")
+            done_runs = f"all {len(known)} runs are" if len(known) > 1 else "the run is"
+            _say(request, f"{done_runs} done already; --fresh trains anew")
         if request.figures:
             result = _draw(directory, result, ready, request)
         store.name_latest(request.out, directory)

@@ -13,13 +13,19 @@ from adamcli.cli import options, output
 
 config_app = typer.Typer(
     name="config",
-    help="Check an experiment file, print it resolved, or print the JSON schema.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode=None,
 )
 
 
-@config_app.command("check")
+@config_app.callback()
+def _root(context: typer.Context) -> None:
+    """Check an experiment file, print it resolved, or print the JSON schema."""
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@config_app.command("check", short_help="Check an experiment file and its data.")
 def check(
     config: options.ConfigFile,
     overrides: options.Set = None,
@@ -40,7 +46,7 @@ def check(
         output.show_lines([f"{config} is valid: {runs} of {', '.join(labels)}"])
 
 
-@config_app.command("show")
+@config_app.command("show", short_help="Print an experiment with every default.")
 def show(
     config: options.ConfigFile,
     overrides: options.Set = None,
@@ -58,7 +64,7 @@ def show(
         output.show_lines(experiment.annotated().splitlines())
 
 
-@config_app.command("schema")
+@config_app.command("schema", short_help="Print the JSON schema of an experiment file.")
 def schema() -> None:
     """Print the JSON schema (draft-07) of an experiment file, for editors.
 

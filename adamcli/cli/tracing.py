@@ -1,8 +1,8 @@
-"""Traces of a result: the recorded ones, and those that a second training records."""
+"""What went on inside the runs of a result: as recorded, or recorded by a second training."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +13,29 @@ from adamcli.cli import output
 from adamcli.config import Run
 from adamcli.errors import UsageError
 from adamcli.history import RunHistory
+from adamcli.layout import Array
 from adamcli.palette import run_styles
 from adamcli.problems import layout_of
 from adamcli.runner import train_runs
 from adamcli.store import Result
 from adamcli.text import slug, suggestion
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which runs to look into.
+
+    Attributes:
+        optimizers: labels or names of rules; empty for all.
+        seed: None for the first.
+        compare: whether they are to share one figure.
+        quiet: whether nothing is said of what is trained again.
+    """
+
+    optimizers: tuple[str, ...] = ()
+    seed: int | None = None
+    compare: bool = False
+    quiet: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,85 +52,193 @@ class Trace:
     usual: bool
 
     @property
+    def trained(self) -> figures.Trained:
+        """The run as figures take it."""
+        return figures.Trained(self.run, self.history)
+
+    @property
     def name(self) -> str:
         """The figure's file name without its ending."""
-        label = f"trace-{slug(self.run.label)}"
-        return label if self.usual else f"{label}-{slug(self.param)}-seed{self.run.seed}"
+        return f"trace-{slug(self.run.label)}{self.place}"
+
+    @property
+    def place(self) -> str:
+        """The parameter and the seed as the end of a file name, if they are not the usual ones."""
+        return "" if self.usual else f"-{slug(self.param)}-seed{self.run.seed}"
 
     def document(self) -> dict[str, Any]:
         """All series, for JSON."""
-        series = self.history.traces[self.param]
         return {
-            "label": self.run.label,
-            "optimizer": self.run.optimizer,
-            "seed": self.run.seed,
+            **_named(self.run),
             "param": self.param,
-            "series": {name: values.tolist() for name, values in series.items()},
+            "series": _listed(self.history.traces[self.param]),
         }
 
 
-def find_traces(
-    result: Result, optimizer: str | None, param: str | None, seed: int | None, *, quiet: bool
-) -> list[Trace]:
-    """A trace for every label that is asked for; what was not recorded is trained again.
+@dataclass(frozen=True)
+class Layers:
+    """The norms of every named array of one run, at every step.
+
+    Attributes:
+        usual: whether the seed is the one that `run` records.
+    """
+
+    run: Run
+    history: RunHistory
+    usual: bool
+
+    @property
+    def trained(self) -> figures.Trained:
+        """The run as figures take it."""
+        return figures.Trained(self.run, self.history)
+
+    @property
+    def name(self) -> str:
+        """The figure's file name without its ending."""
+        seed = "" if self.usual else f"-seed{self.run.seed}"
+        return f"layers-{slug(self.run.label)}{seed}"
+
+    def document(self) -> dict[str, Any]:
+        """All series by array, for JSON."""
+        arrays = {name: _listed(series) for name, series in self.history.layers.items()}
+        return {**_named(self.run), "arrays": arrays}
+
+
+def inside(
+    result: Result, choice: Choice, param: str | None, *, layers: bool, log: bool
+) -> tuple[dict[str, figures.Figure], dict[str, Any]]:
+    """The figures that are asked for, by file name without its ending, and their series.
 
     Args:
-        optimizer: a label or the name of a rule; None for all.
         param: such as `W1[0,0]`; None for the first one that the experiment names.
-        seed: None for the first.
+        layers: whether layers are drawn instead of a parameter.
+        log: whether all values are on log axes.
 
     Raises:
         UsageError: no such label, seed or parameter, or nothing to draw.
     """
-    histories = {history.key: history for history in result.histories}
-    traces = []
-    for runs in _by_label(result, optimizer):
-        usual = next(iter(runs[0].traced), None)
-        name = _canonical(runs[0], param) if param else usual
-        run = _with_seed(runs, seed)
+    if layers:
+        found = find_layers(result, choice)
+        drawn = {one.name: figures.draw_layers(one.trained, log) for one in found}
+        return drawn, {"layers": [one.document() for one in found]}
+    traces = find_traces(result, choice, param)
+    draw = draw_comparison if choice.compare else draw_traces
+    return draw(result, traces, log=log), {"traces": [trace.document() for trace in traces]}
+
+
+def find_traces(result: Result, choice: Choice, param: str | None) -> list[Trace]:
+    """A trace for every chosen label; what was not recorded is trained again.
+
+    Args:
+        param: such as `W1[0,0]`; None for the first one that the experiment names.
+
+    Raises:
+        UsageError: no such label, seed or parameter, or nothing to draw.
+    """
+    wanted: list[tuple[Run, bool]] = []
+    for first, run in _chosen(result, choice):
+        usual = next(iter(first.traced), None)
+        name = _canonical(run, param) if param else usual
         if name is not None:
-            history = histories.get((run.label, run.seed))
-            if history is None or name not in history.traces:
-                history = _retrained(run, name, history, quiet)
-            traces.append(Trace(run, history, name, usual=run is runs[0] and name == usual))
-    if not traces:
+            wanted.append(
+                (replace(run, traced=(name,), layers=False), run is first and name == usual)
+            )
+    if not wanted:
         raise UsageError(
             "no parameter was traced", where=str(result.path), fix="name one: --param 'W1[0,0]'"
         )
-    return traces
+    histories = _recorded(result, [run for run, _ in wanted], choice.quiet)
+    return [
+        Trace(run, history, run.traced[0], usual)
+        for (run, usual), history in zip(wanted, histories, strict=True)
+    ]
 
 
-def draw_traces(
-    result: Result, traces: Sequence[Trace], formats: Sequence[str], *, log: bool
-) -> dict[str, bytes]:
-    """The figure of every trace in every format, by file name."""
-    drawn: dict[str, bytes] = {}
+def find_layers(result: Result, choice: Choice) -> list[Layers]:
+    """The layers of every chosen label; what was not recorded is trained again.
+
+    Raises:
+        UsageError: no such label or seed.
+    """
+    chosen = _chosen(result, choice)
+    runs = [replace(run, traced=(), layers=True) for _, run in chosen]
+    histories = _recorded(result, runs, choice.quiet)
+    return [
+        Layers(run, history, usual=run is first)
+        for (first, run), history in zip(chosen, histories, strict=True)
+    ]
+
+
+def draw_traces(result: Result, traces: Sequence[Trace], *, log: bool) -> dict[str, figures.Figure]:
+    """A figure for every trace, by file name without its ending."""
     styles = run_styles(result.experiment.runs)
-    for trace in traces:
-        trained = figures.Trained(trace.run, trace.history)
-        figure = figures.draw_trace(trained, trace.param, styles[trace.run.label], log=log)
-        name = f"{trace.name}-log" if log else trace.name
-        drawn |= {f"{name}.{kind}": figures.render(figure, kind) for kind in formats}
-    return drawn
+    return {
+        trace.name: figures.draw_trace(trace.trained, trace.param, styles[trace.run.label], log)
+        for trace in traces
+    }
 
 
-def _by_label(result: Result, optimizer: str | None) -> list[list[Run]]:
-    """The runs of every wanted label, in the order of the experiment and its seeds."""
+def draw_comparison(
+    result: Result, traces: Sequence[Trace], *, log: bool
+) -> dict[str, figures.Figure]:
+    """One figure of all traces, which are of the same parameter, by its name."""
+    styles = run_styles(result.experiment.runs)
+    trained = [trace.trained for trace in traces]
+    figure = figures.draw_comparison(trained, traces[0].param, styles, log)
+    return {f"trace-compare{traces[0].place}": figure}
+
+
+def rendered(
+    drawn: Mapping[str, figures.Figure], formats: Sequence[str], *, log: bool
+) -> dict[str, bytes]:
+    """Figures in every format, by file name."""
+    ending = "-log" if log else ""
+    return {
+        f"{name}{ending}.{kind}": figures.render(figure, kind)
+        for name, figure in drawn.items()
+        for kind in formats
+    }
+
+
+def _chosen(result: Result, choice: Choice) -> list[tuple[Run, Run]]:
+    """The first run and the chosen one of every wanted label."""
+    labels = _by_label(result, choice.optimizers)
+    if choice.compare:
+        labels = _comparable(labels, choice.quiet)
+    return [(runs[0], _with_seed(runs, choice.seed)) for runs in labels]
+
+
+def _by_label(result: Result, optimizers: Sequence[str]) -> list[list[Run]]:
+    """The runs of every wanted label, in the order asked for or that of the experiment."""
     labels: dict[str, list[Run]] = {}
     for run in result.experiment.runs:
         labels.setdefault(run.label, []).append(run)
-    if optimizer is None:
-        return list(labels.values())
-    if optimizer in labels:
-        return [labels[optimizer]]
-    chosen = [runs for runs in labels.values() if runs[0].optimizer == optimizer]
-    if not chosen:
+    wanted: dict[str, list[Run]] = {}
+    for name in optimizers or labels:
+        same = {label: runs for label, runs in labels.items() if runs[0].optimizer == name}
+        found = {name: labels[name]} if name in labels else same
+        if not found:
+            raise UsageError(
+                f"no label or optimizer {name!r}",
+                where=str(result.path),
+                fix=suggestion(name, labels),
+            )
+        wanted |= found
+    return [*wanted.values()]
+
+
+def _comparable(labels: list[list[Run]], quiet: bool) -> list[list[Run]]:
+    """As many labels as one figure can hold."""
+    most = figures.MAX_COMPARED
+    if len(labels) < 2:
         raise UsageError(
-            f"no label or optimizer {optimizer!r}",
-            where=str(result.path),
-            fix=suggestion(optimizer, labels),
+            f"only {labels[0][0].label!r} to compare",
+            where="--compare",
+            fix="name two labels, or none for all: --optimizer sgdm --optimizer adam",
         )
-    return chosen
+    if len(labels) > most and not quiet:
+        output.say(f"note: the first {most} of {len(labels)} labels; --optimizer chooses others")
+    return labels[:most]
 
 
 def _with_seed(runs: Sequence[Run], seed: int | None) -> Run:
@@ -136,20 +262,47 @@ def _canonical(run: Run, param: str) -> str:
     return "".join(param.split())
 
 
-def _retrained(run: Run, param: str, saved: RunHistory | None, quiet: bool) -> RunHistory:
-    """The run trained again with a trace of one parameter; same bits, and checked to be."""
-    if not quiet:
-        output.say(f"{run.label}, seed {run.seed}: {param} was not recorded, training again")
-    *_, last = train_runs([replace(run, traced=(param,))], jobs=1)
-    history = last.finished[0]
-    if saved is not None and not _same(saved, history):
-        output.say(
-            f"warning: {run.label}, seed {run.seed} came out differently from what is saved: "
-            "another machine, BLAS or data file; the trace shows the new training"
-        )
-    return history
+def _recorded(result: Result, runs: Sequence[Run], quiet: bool) -> list[RunHistory]:
+    """Histories with all that these runs record; those that lack it are trained again.
+
+    A second training has the bits of the first one, and is checked to have them.
+    """
+    saved = {history.key: history for history in result.histories}
+    missing = [run for run in runs if not _has(saved.get((run.label, run.seed)), run)]
+    for run in () if quiet else missing:
+        what = f"{run.traced[0]} was" if run.traced else "layers were"
+        output.say(f"{run.label}, seed {run.seed}: {what} not recorded, training again")
+    again = {h.key: h for news in train_runs(missing, jobs=1) for h in news.finished}
+    for key, history in again.items():
+        if key in saved and not _same(saved[key], history):
+            output.say(
+                f"warning: {history.label}, seed {history.seed} came out differently from what is "
+                "saved: another machine, BLAS or data file; the figure shows the new training"
+            )
+    histories = saved | again
+    return [histories[run.label, run.seed] for run in runs]
+
+
+def _has(history: RunHistory | None, run: Run) -> bool:
+    """Whether a history has what a run is to record."""
+    if history is None or (run.layers and not history.layers):
+        return False
+    return all(param in history.traces for param in run.traced)
 
 
 def _same(saved: RunHistory, trained: RunHistory) -> bool:
-    """Whether the final parameters have the same bits."""
-    return all(np.array_equal(saved.params[name], trained.params[name]) for name in saved.params)
+    """Whether the final parameters have the same bits; those of a diverged run may be NaN."""
+    return all(
+        np.array_equal(values, trained.params[name], equal_nan=True)
+        for name, values in saved.params.items()
+    )
+
+
+def _named(run: Run) -> dict[str, Any]:
+    """What names a run in a JSON document."""
+    return {"label": run.label, "optimizer": run.optimizer, "seed": run.seed}
+
+
+def _listed(series: Mapping[str, Array]) -> dict[str, list[float]]:
+    """Series as lists."""
+    return {name: values.tolist() for name, values in series.items()}

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from adamcli.cli.session import Request
+    from adamcli.config import Run
     from adamcli.store import Result
 
 STANDARD = Path("configs/spiral.yaml")
@@ -155,7 +156,15 @@ def _present(
 def _next(result: Result, request: Request) -> str:
     """A command that goes on from here."""
     where = "" if request.out == options.OUTPUTS else f" --out {shlex.quote(str(request.out))}"
-    trace = (
-        f"adamcli plot-trace{where} --optimizer {result.histories[0].optimizer} --param 'W2[3,4]'"
-    )
+    run = result.experiment.runs[0]
+    trace = f"adamcli plot-trace{where} --optimizer {run.optimizer} --param '{_some_weight(run)}'"
     return f"{trace}  (what went on inside)"
+
+
+def _some_weight(run: Run) -> str:
+    """A weight of the second layer, W2[3,4] where there is one."""
+    from adamcli.problems import layout_of
+
+    weights = next(tensor for tensor in layout_of(run.task).tensors if tensor.name == "W2")
+    places = (min(place, size - 1) for place, size in zip((3, 4), weights.shape, strict=True))
+    return f"W2[{','.join(map(str, places))}]"

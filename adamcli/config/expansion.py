@@ -14,6 +14,7 @@ from adamcli.config.names import MAX_RUNS, label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
 from adamcli.config.sections import PARTS, Train
 from adamcli.config.sweep import Axis, combinations
+from adamcli.history import LAYER_SERIES
 from adamcli.optimizers import RULES, Rule, Wrapping
 from adamcli.problems import DATASETS, MLP, Task, layout_of
 from adamcli.problems.datasets import Dataset
@@ -22,7 +23,8 @@ from adamcli.settings import settings_of
 
 MAX_BYTES = 64 * 2**30
 _PER_EVALUATION = 7 * 8  # metrics, float64
-_PER_STEP = 6 * 8  # gradient, update, lr and slots of one traced parameter, float64
+_PER_STEP = 8 * 8  # gradient, update, slots and what follows of one parameter, float64
+_PER_ARRAY = len(LAYER_SERIES) * 8  # at each step, float64
 
 
 @dataclass(frozen=True)
@@ -148,6 +150,7 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
             task=_task(cell, seed, choice.place if train.random == "article" else 0),
             eval_every=train.eval_every,
             traced=traced if seed == train.seeds[0] else (),
+            layers=whole.trace.layers and seed == train.seeds[0],
         )
 
 
@@ -179,20 +182,26 @@ def _checked_cells(
             fix = f"use at most {most}, or more samples"
             mistakes.append(mistake(cell.tree, ("train", "batch_size"), what, fix))
         mistakes += _untraceable(cell.tree, task, whole.trace.params)
-        total += len(choices) * len(cell.train.seeds) * _bytes(task, cell.train, whole)
+        every = len(cell.train.seeds) * _kept_bytes(task, cell.train)
+        total += len(choices) * (every + _traced_bytes(task, whole.trace))
     if total > MAX_BYTES and not mistakes:
         what = f"the results would take about {total / 2**30:.3g} GiB of memory"
-        fix = f"stay below {MAX_BYTES // 2**30} GiB with fewer runs, epochs or traced parameters"
+        fix = f"stay below {MAX_BYTES // 2**30} GiB with fewer runs, epochs or traces"
         mistakes.append(mistake(cells[0].tree, ("train", "epochs"), what, fix))
     return mistakes
 
 
-def _bytes(task: Task, train: Train, whole: Any) -> int:
-    """Roughly what is kept of one run: final parameters, metrics, traces."""
+def _kept_bytes(task: Task, train: Train) -> int:
+    """Roughly what is kept of every run: final parameters and metrics."""
     evaluations = train.epochs // train.eval_every + 1
-    steps = train.epochs * task.steps_per_epoch
-    traces = steps * _PER_STEP * len(whole.trace.params)
-    return layout_of(task).size * 8 + evaluations * _PER_EVALUATION + traces
+    return layout_of(task).size * 8 + evaluations * _PER_EVALUATION
+
+
+def _traced_bytes(task: Task, trace: Any) -> int:
+    """Roughly what is recorded of the first seed's run: traces and norms."""
+    arrays = len(layout_of(task).tensors) if trace.layers else 0
+    at_each_step = _PER_STEP * len(trace.params) + _PER_ARRAY * arrays
+    return task.epochs * task.steps_per_epoch * at_each_step
 
 
 def _untraceable(tree: Node, task: Task, params: Sequence[str]) -> list[PlacedError]:

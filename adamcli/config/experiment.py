@@ -34,6 +34,7 @@ class Run:
         eval_every: epochs between two evaluations.
         traced: names of the parameters recorded at every step, such as `W1[0,0]`; empty for
             all seeds but the first.
+        layers: whether the norms of all named arrays are recorded at every step; likewise.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Run:
     task: Task
     eval_every: int
     traced: tuple[str, ...]
+    layers: bool = False
 
 
 @dataclass(frozen=True)

@@ -163,8 +163,10 @@ def _section_and_setting(root: Node, path: Path) -> tuple[type[Section] | None, 
 
 
 def _got(kind: str, got: Any) -> str:
-    """The value, or that there is none in a list."""
-    return "an empty list" if kind == "too_short" else brief(got)
+    """The value, or how many there are in a list."""
+    if kind not in ("too_short", "too_long"):
+        return brief(got)
+    return f"a list of {len(got)}" if got else "an empty list"
 
 
 def _expected(setting: Setting, item: bool = False) -> str:
@@ -174,7 +176,8 @@ def _expected(setting: Setting, item: bool = False) -> str:
     noun = "a string" if item and setting.kind is list else _KINDS[setting.kind]
     limits = f" with {setting.range}" if setting.range else ""
     if setting.many and not item:
-        return f"a non-empty list of {noun.split()[-1]}s{limits}"
+        many = f"a list of {setting.count}" if setting.count else "a non-empty list of"
+        return f"{many} {noun.split()[-1]}s{limits}"
     return f"{noun}{limits}{' or null' if setting.optional else ''}"
 
 

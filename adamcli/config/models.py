@@ -32,7 +32,8 @@ def annotation(setting: Setting) -> Any:
     if value in (int, float):
         value = _number(setting)
     if setting.many:
-        value = Annotated[list[value], Field(min_length=1)]
+        length = Field(min_length=setting.count or 1, max_length=setting.count)
+        value = Annotated[list[value], length]
     return value | None if setting.optional else value
 
 

@@ -83,6 +83,9 @@ _SEEDS_SCHEMA = {
 }
 _HIDDEN = next(s for s in settings_of(MLP) if s.name == "hidden")
 _PARAMS = Setting("params", list, ("W1[0,0]",), "parameters to trace, such as W1[0,0] or b2[3]")
+_LAYERS = Setting(
+    "layers", bool, False, "whether to record, per named array, norms and update over weight"
+)
 
 _TRAIN = section(
     "train",
@@ -96,7 +99,7 @@ _TRAIN = section(
 _PLAIN = {
     "model": section("model", settings_of(MLP)),
     "train": _TRAIN,
-    "trace": section("trace", (_PARAMS,), params=(list[str], field(_PARAMS))),
+    "trace": section("trace", (_PARAMS, _LAYERS), params=(list[str], field(_PARAMS))),
 }
 
 _TOP = (

@@ -23,6 +23,7 @@ def selected(root: Node, names: Sequence[str]) -> Node:
     Raises:
         UsageError: a name that neither the file nor adamcli knows.
     """
+    names = list(dict.fromkeys(names))
     items = items_of(root, "optimizers")
     chosen: list[int | Node] = []
     for name in names:
@@ -46,7 +47,9 @@ def _with_defaults(root: Node, name: str) -> Node:
     known = [*RULES, *(part for pair in optimizer_names(root) for part in pair if part)]
     if name not in RULES:
         raise UsageError(
-            f"unknown optimizer '{safe(name, 60)}'", fix=suggestion(name, dict.fromkeys(known))
+            f"unknown optimizer '{safe(name, 60)}'",
+            where="OPT",
+            fix=suggestion(name, dict.fromkeys(known)),
         )
     return Node({"name": Node(name, ("optimizers", name), _COMMAND)}, ("optimizers",), _COMMAND)
 

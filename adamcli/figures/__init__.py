@@ -11,8 +11,12 @@ import adamcli.figures.guard  # noqa: F401
 # isort: split
 from collections.abc import Callable
 
-from adamcli.figures import boundary, curves, trace
+from matplotlib.figure import Figure
+
+from adamcli.figures import boundary, curves, layers, trace
+from adamcli.figures.comparison import MAX_COMPARED, draw_comparison
 from adamcli.figures.glyphs import fonts
+from adamcli.figures.layers import draw_layers
 from adamcli.figures.style import FORMATS, render
 from adamcli.figures.subject import Plan, Plans, Result, Subject, Trained
 from adamcli.figures.trace import draw_trace
@@ -21,9 +25,23 @@ FAMILIES: dict[str, Callable[[Subject], Plans]] = {
     "curves": curves.plans,
     "boundary": boundary.plans,
     "trace": trace.plans,
+    "layers": layers.plans,
 }
 
-__all__ = ["FAMILIES", "FORMATS", "Plan", "Trained", "draw_trace", "fonts", "plan", "render"]
+__all__ = [
+    "FAMILIES",
+    "FORMATS",
+    "MAX_COMPARED",
+    "Figure",
+    "Plan",
+    "Trained",
+    "draw_comparison",
+    "draw_layers",
+    "draw_trace",
+    "fonts",
+    "plan",
+    "render",
+]
 
 
 def plan(result: Result) -> Plans:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from adamcli.figures.fields import Extent, Field, extent_of, field, split_of
-from adamcli.figures.glyphs import inscribe
+from adamcli.figures.glyphs import columns, drawable, inscribe
 from adamcli.figures.scales import set_linear_ticks
 from adamcli.figures.style import FAINT, INK, WIDTH, Page, look
 from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
 from adamcli.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
-from adamcli.problems import Split
+from adamcli.problems import Dataset, Split
+from adamcli.problems.datafile import File
 
 MAX_MAPS = 12
 _MAX_ACROSS = 4
@@ -38,8 +39,13 @@ _CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "<", ">", "p", "h")
 MAX_POINTS = 500
 
 # Inches.
-_LEFT, _RIGHT, _TOP, _GAP, _TITLE, _KEY = 0.42, 0.12, 0.58, 0.2, 0.42, 0.84
+_LEFT, _RIGHT, _TOP, _GAP, _TITLE = 0.42, 0.12, 0.58, 0.2, 0.42
 _WIDEST, _CHARACTER = 3.87, 0.074
+_KEY_TOP, _KEY_LEAST, _KEY_ROW, _KEY_BELOW = 0.3, 0.45, 0.2, 0.09
+_SAMPLE, _SCALE = 0.34, 2.4
+
+# The key names no more classes, and of a name no more characters.
+_MAX_NAMES, _LONGEST_NAME = 20, 24
 
 
 def plans(subject: Subject) -> Plans:
@@ -108,10 +114,12 @@ def _draw(subject: Subject, firsts: Sequence[Trained]) -> Figure:
     grid = _Grid(len(firsts), _across(firsts))
     groups = by_label(subject.trained)
     title = f"{subject.name}: what the networks learnt"
-    page = Page(grid.bottom + _KEY, title, _subtitle(firsts, len(groups[firsts[0].run.label])))
+    key = _Key.of(max((one.run.task.dataset for one in firsts), key=lambda data: data.classes))
+    height = grid.bottom + _KEY_TOP + key.height + _KEY_BELOW
+    page = Page(height, title, _subtitle(firsts, len(groups[firsts[0].run.label])))
     splits = [split_of(one.run.task) for one in firsts]
     extent = extent_of(splits)
-    classes = max(one.run.task.dataset.classes for one in firsts)
+    classes = key.classes
     for index, (one, split) in enumerate(zip(firsts, splits, strict=True)):
         axes = _map_axes(page, grid, index, extent)
         if one.history.status is Status.DIVERGED:
@@ -121,7 +129,7 @@ def _draw(subject: Subject, firsts: Sequence[Trained]) -> Figure:
         _draw_points(axes, split, classes)
         reached = accuracy([seed.history for seed in groups[one.run.label]])
         _write_title(axes, one.run.label, reached, grid.side)
-    _add_key(page, grid, classes)
+    _add_key(page, grid, key)
     return page.figure
 
 
@@ -219,33 +227,87 @@ def _draw_points(axes: Axes, split: Split, classes: int) -> None:
         axes.plot(*x[y == k].T, linestyle="none", **points)
 
 
-def _add_key(page: Page, grid: _Grid, classes: int) -> None:
+def class_names(dataset: Dataset) -> list[str]:
+    """What the key calls each class: the words of the user's file, or `class 0` and so on."""
+    words = dataset.table.labels if isinstance(dataset, File) else range(dataset.classes)
+    return [f"class {word}" if _is_number(str(word)) else str(word) for word in words]
+
+
+def _is_number(word: str) -> bool:
+    """Whether a class has a number for a name, such as -1 or 2.0."""
+    return word.lstrip("-").replace(".", "", 1).isdigit()
+
+
+@dataclass(frozen=True)
+class _Key:
+    """The names of the classes and in how many columns they stand below the maps.
+
+    Attributes:
+        names: as they are drawn; the last one says how many are not named.
+    """
+
+    classes: int
+    names: tuple[str, ...]
+    across: int
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> _Key:
+        """The key of a dataset, in as many columns as fit."""
+        names = class_names(dataset)
+        if len(names) > _MAX_NAMES:
+            names = [*names[: _MAX_NAMES - 1], f"and {len(names) - _MAX_NAMES + 1} more"]
+        key = cls(dataset.classes, tuple(names), len(names))
+        while key.across > 1 and key.width > WIDTH - _LEFT - _RIGHT:
+            key = replace(key, across=key.across - 1)
+        return key
+
+    @property
+    def width(self) -> float:
+        """Inches that the columns take, each as wide as its longest name."""
+        lengths = [columns(drawable(name, _LONGEST_NAME)[0]) for name in self.names]
+        parts = np.array_split(lengths, self.across)
+        return float(sum(_SAMPLE + _CHARACTER * part.max() for part in parts))
+
+    @property
+    def height(self) -> float:
+        """Inches from the first row to the last."""
+        return max(_KEY_LEAST, _KEY_ROW * -(-len(self.names) // self.across))
+
+    def handles(self) -> list[Line2D]:
+        """A point of each class that is named."""
+        looks = [_point_look(k, self.classes) for k in range(min(self.classes, _MAX_NAMES))]
+        if len(looks) < self.classes:
+            looks[-1] = {"marker": ""}
+        return [Line2D([], [], linestyle="none", markersize=5, **look) for look in looks]
+
+
+def _add_key(page: Page, grid: _Grid, key: _Key) -> None:
     """The points' classes, and for two classes the scale of the colours."""
-    handles = [
-        Line2D([], [], linestyle="none", markersize=5, **_point_look(k, classes))
-        for k in range(classes)
-    ]
-    strip = page.panel(_LEFT, grid.bottom + 0.3, WIDTH - _LEFT - _RIGHT, 0.45)
+    top = grid.bottom + _KEY_TOP
+    strip = page.panel(_LEFT, top, WIDTH - _LEFT - _RIGHT, key.height)
     strip.set_axis_off()
-    strip.legend(
-        handles,
-        [f"class {k}" for k in range(classes)],
+    legend = strip.legend(
+        key.handles(),
+        ["class"] * len(key.names),
         loc="center left",
-        ncols=min(classes, 10),
+        ncols=key.across,
         borderaxespad=0,
         handlelength=1,
         handletextpad=0.4,
         columnspacing=1.0,
     )
-    if classes == 2:
-        _add_colour_scale(page, grid.bottom + 0.44)
+    for artist, name in zip(legend.get_texts(), key.names, strict=True):
+        inscribe(artist, name, limit=_LONGEST_NAME)
+    if key.classes == 2:
+        _add_colour_scale(page, max(2.1, key.width + 0.3), top + 0.14, key.names[1])
 
 
-def _add_colour_scale(page: Page, top: float) -> None:
-    """A bar from certainly class 0 to certainly class 1."""
-    axes = page.panel(_LEFT + 2.1, top, 2.4, 0.11)
+def _add_colour_scale(page: Page, left: float, top: float, name: str) -> None:
+    """A bar from certainly the first class to certainly the second one."""
+    axes = page.panel(_LEFT + left, top, _SCALE, 0.11)
     axes.imshow(_CHANCES(np.linspace(0, 1, 256))[None], extent=(0, 1, 0, 1), aspect="auto")
     axes.grid(False)
     axes.set_yticks([])
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    axes.set_title("probability of class 1", fontsize=8.5, pad=3)
+    title = axes.set_title("", fontsize=8.5, pad=3)
+    inscribe(title, f"probability of {name}", limit=_LONGEST_NAME + len("probability of "))

@@ -11,9 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from adamcli.figures.glyphs import columns, drawable, inscribe
+from adamcli.figures import legend
 from adamcli.figures.scales import (
     HUGE,
     hide_x,
@@ -23,7 +22,7 @@ from adamcli.figures.scales import (
     set_scale,
     shown,
 )
-from adamcli.figures.style import WIDTH, Page, look
+from adamcli.figures.style import Page, look
 from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
@@ -59,10 +58,6 @@ _BEYOND = 1e300
 
 _LEFT, _GAP, _PANEL = 0.58, 0.62, (3.56, 1.95)
 _TOP, _ROW = 0.86, 2.33
-_LEGEND_ROW = 0.2
-
-# Inches: a line's sample with the gaps around it, and a character of middling width.
-_SAMPLE, _CHARACTER = 0.7, 0.076
 
 
 @dataclass(frozen=True)
@@ -132,10 +127,10 @@ def _draw(subject: Subject, cell: str, trained: Sequence[Trained]) -> Figure:
     """Four panels and a legend below them."""
     groups = by_label(trained)
     entries = {label: _entry(group) for label, group in groups.items()}
-    across = _legend_columns(list(entries.values()))
+    across = legend.across([*entries.values()])
     rows = -(-len(entries) // across)
     page = Page(
-        _TOP + 2 * _ROW + 0.2 + rows * _LEGEND_ROW,
+        _TOP + 2 * _ROW + 0.2 + rows * legend.ROW,
         f"{subject.name}, {cell}" if cell else subject.name,
         _subtitle(groups),
     )
@@ -146,7 +141,8 @@ def _draw(subject: Subject, cell: str, trained: Sequence[Trained]) -> Figure:
             hide_x(axes)
         else:
             axes.set_xlabel("epoch")
-    _add_legend(page, entries, subject.styles, across)
+    samples = [legend.sample(subject.styles[label]) for label in entries]
+    legend.add_legend(page, samples, [*entries.values()], across)
     return page.figure
 
 
@@ -276,44 +272,3 @@ def _entry(group: Sequence[Trained]) -> str:
     if len(group) == 1:
         return f"{setting} (diverged at step {steps[0]})"
     return f"{setting} ({len(steps)} of {len(group)} diverged)"
-
-
-def _legend_columns(entries: Sequence[str]) -> int:
-    """How many entries fit beside each other, filled column by column."""
-    widths = [_SAMPLE + _CHARACTER * columns(drawable(entry)[0]) for entry in entries]
-    for across in range(len(entries), 1, -1):
-        if sum(part.max() for part in np.array_split(widths, across)) < WIDTH - _LEFT:
-            return across
-    return 1
-
-
-def _add_legend(page: Page, entries: dict[str, str], styles: dict[str, Style], across: int) -> None:
-    """All labels below the panels, where they cover nothing."""
-    handles = [_handle(styles[label]) for label in entries]
-    # A legend drops entries that begin with an underscore, so their text is set afterwards.
-    legend = page.figure.legend(
-        handles,
-        ["label"] * len(handles),
-        loc="lower left",
-        bbox_to_anchor=(_LEFT / WIDTH - 0.005, 0),
-        ncols=across,
-        handlelength=3.4,
-        columnspacing=1.8,
-        labelspacing=0.45,
-        borderaxespad=0.25,
-    )
-    for artist, entry in zip(legend.get_texts(), entries.values(), strict=True):
-        inscribe(artist, entry)
-
-
-def _handle(style: Style) -> Line2D:
-    """A sample of a label's line."""
-    return Line2D(
-        [],
-        [],
-        color=style.colour,
-        dashes=style.dash or (None, None),
-        marker=style.marker,
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-    )

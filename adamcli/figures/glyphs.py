@@ -12,6 +12,7 @@ from functools import cache
 
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
 
 from adamcli import text as texts
 
@@ -30,6 +31,23 @@ def inscribe(artist: Text, words: str, limit: int = 100) -> None:
     shown, families = drawable(words, limit, str(artist.get_fontweight()))
     artist.set_fontfamily(families)
     artist.set_text(shown)
+
+
+def fit(artist: Text, words: str, inches: float) -> float:
+    """Let a text artist show user text as far as it fits; returns its width in inches."""
+    limit = 100
+    inscribe(artist, words, limit)
+    while (width := _width(artist)) > inches and limit > 2:
+        limit = min(limit - 1, int(columns(artist.get_text()) * inches / width))
+        inscribe(artist, words, max(limit, 2))
+    return width
+
+
+def _width(artist: Text) -> float:
+    """How wide a text is in print, in inches."""
+    font = artist.get_fontproperties()
+    width, _, _ = text_to_path.get_text_width_height_descent(artist.get_text(), font, False)
+    return float(width) / 72
 
 
 def drawable(words: str, limit: int = 100, weight: str = "normal") -> tuple[str, list[str]]:

@@ -23,11 +23,12 @@ Limits = tuple[float, float]
 
 
 def shown(values: Array, log: bool = False) -> Array:
-    """The values as floats, NaN where they cannot be drawn on the scale."""
+    """The values as floats, NaN where they cannot be drawn on the scale; tiny ones are zero."""
     values = np.asarray(values, dtype=np.float64)
     with np.errstate(invalid="ignore"):
         good = (np.abs(values) <= HUGE) & ((values > 1 / HUGE) | (not log))
-    return np.where(good, values, np.nan)
+        tiny = np.abs(values) < 1 / HUGE
+    return np.where(good, np.where(tiny, 0.0, values), np.nan)
 
 
 def limits(arrays: Iterable[Array], log: bool = False) -> Limits | None:
@@ -38,7 +39,7 @@ def limits(arrays: Iterable[Array], log: bool = False) -> Limits | None:
         return None
     low, high = float(values.min()), float(values.max())
     if log:
-        air = max(high / low, 1.2) ** 0.06
+        air = max(high / low, 1.2) ** 0.06 if high > low else 2.0
         return low / air, high * air
     air = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     return low - air, high + air
@@ -53,7 +54,8 @@ def inner_limits(axes: Axes) -> Limits:
 def set_scale(axes: Axes, bounds: Limits | None, log: bool = False) -> None:
     """Give the y axis its scale, limits and ticks; without data, a note in its place."""
     if bounds is None:
-        axes.text(0.5, 0.5, "no finite values", transform=axes.transAxes, ha="center", va="center")
+        what = "no positive values" if log else "no finite values"
+        axes.text(0.5, 0.5, what, transform=axes.transAxes, ha="center", va="center")
         bounds = (0.1, 1.0)
     axes.set_yscale("log" if log else "linear")
     axes.set_ylim(*bounds)
@@ -71,13 +73,21 @@ def hide_x(axes: Axes) -> None:
 def set_linear_ticks(axis: Axis, count: int = 5, whole: bool = False) -> None:
     """A few round numbers; only whole ones for counts."""
     axis.set_major_locator(MaxNLocator(count, integer=whole, steps=[1, 2, 5, 10]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: _linear(value, axis)))
+
+
+def _linear(value: float, axis: Axis) -> str:
+    """A tick on a linear axis, with a power of ten where the numbers need one."""
+    largest = max(abs(bound) for bound in axis.get_view_interval())
+    return plain(value) if 1e-3 <= largest < 1e6 or value == 0 else raised(value)
 
 
 def _set_log_ticks(axes: Axes, low: float, high: float) -> None:
     """Powers of ten, or 1, 2, 5 times them on a short axis; small marks between them."""
     ticks, between = log_ticks(low, high)
     write = power if all(_is_power(tick) for tick in ticks) else plain
+    if write is plain and any("e" in f"{tick:.6g}" for tick in ticks):
+        write = raised
     axes.yaxis.set_major_locator(FixedLocator(ticks))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
     axes.yaxis.set_minor_locator(NullLocator())
@@ -124,8 +134,18 @@ def _is_power(value: float) -> bool:
 
 
 def plain(value: float) -> str:
-    """A number as short as it gets, with a true minus sign."""
-    return f"{value:.6g}".replace("-", "\N{MINUS SIGN}")
+    """A number as short as it gets, such as 0.25 or 10⁻⁵, with true minus and times signs."""
+    short = f"{value:.6g}"
+    return raised(value) if "e" in short else short.replace("-", "\N{MINUS SIGN}")
+
+
+def raised(value: float) -> str:
+    """A number with a power of ten, such as 10⁻⁵."""
+    digits, _, exponent = f"{value:.5e}".partition("e")
+    digits = f"{float(digits):g}"
+    factor = {"1": "", "-1": "-"}.get(digits, f"{digits}\N{MULTIPLICATION SIGN}")
+    number = f"{factor}10{str(int(exponent)).translate(_RAISED)}"
+    return number.replace("-", "\N{MINUS SIGN}")
 
 
 def power(value: float) -> str:

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import ScaledTranslation
 
-from adamcli.figures.glyphs import MAIN, inscribe
+from adamcli.figures.glyphs import MAIN, fit
 from adamcli.figures.png import encode
 from adamcli.layout import Array
 
@@ -150,9 +150,9 @@ class Page:
         return axes
 
     def _write(self, left: float, top: float, words: str, **font: Any) -> Text:
-        """A line of text, its top left corner given in inches."""
+        """A line of text, its top left corner given in inches, cut where the page ends."""
         artist = self.figure.text(
             left / WIDTH, 1 - top / self.height, "", ha="left", va="top", **font
         )
-        inscribe(artist, words, limit=110)
+        fit(artist, words, WIDTH - 2 * left)
         return artist

@@ -40,6 +40,12 @@ class Trained(NamedTuple):
         """The label without the words that name the cell."""
         return setting_of(self.run.label, self.run.cell)
 
+    @property
+    def seed_and_end(self) -> str:
+        """Which seed it has, and when it diverged if it did."""
+        end = self.history.diverged_at
+        return f"seed {self.run.seed}" + (f", diverged at step {end}" if end is not None else "")
+
 
 @dataclass(frozen=True)
 class Plan:

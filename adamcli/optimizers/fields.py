@@ -32,6 +32,11 @@ def beta1(default: float = 0.9, doc: str = "decay of the first moment") -> Any:
     return setting(default, doc, ge=0, lt=1, search=_MOMENTUM)
 
 
+def interpolation(doc: str, default: float = 0.9) -> Any:
+    """The weight of an average in the point where gradients are taken."""
+    return setting(default, doc, gt=0, lt=1, search=_MOMENTUM)
+
+
 def beta2(
     default: float = 0.999, doc: str = "decay of the second moment", *, stacks: bool = True
 ) -> Any:
@@ -45,9 +50,20 @@ def eps(
     doc: str = "added to the root of the corrected second moment",
     low: float = 1e-10,
     high: float = 1e-3,
+    *,
+    positive: bool = False,
 ) -> Any:
-    """The number that keeps a division finite."""
-    return setting(default, doc, ge=0, search=Search(low, high, trials=_EPS_TRIALS))
+    """The number that keeps a division finite; `positive` where zero would not."""
+    search = Search(low, high, trials=_EPS_TRIALS)
+    ge, gt = (None, 0) if positive else (0, None)
+    return setting(default, doc, ge=ge, gt=gt, search=search)
+
+
+def eps_root(
+    default: float = 0.0, doc: str = "added to the corrected second moment under the root"
+) -> Any:
+    """What the square of a division's root has added; not tuned."""
+    return setting(default, doc, ge=0)
 
 
 def l2(default: float = 0.0) -> Any:

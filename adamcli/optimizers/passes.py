@@ -9,11 +9,32 @@ of the arrays.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 
 from adamcli.layout import Array
 from adamcli.optimizers.rule import Hyper, State, Step
+
+_power = np.frompyfunc(pow, 2, 1)
+
+# Elements; less than two rows of a stack of common size.
+_BUFFER = 512
+
+
+@contextmanager
+def arithmetic() -> Iterator[None]:
+    """NumPy as the passes want it.
+
+    Overflow is not an accident: it ends in a loss that is not finite. And a column beside an
+    (R, P) array is not copied: NumPy writes it out, P times each row, wherever two rows fit
+    into its buffer, which takes several times as long as the pass itself. The size of the
+    buffer changes no result.
+    """
+    with np.errstate(all="ignore"):
+        np.setbufsize(_BUFFER)  # errstate puts it back
+        yield
 
 
 def zeros(params: Array, *names: str) -> State:
@@ -26,11 +47,11 @@ def coefficient(value: Hyper, like: Array) -> Hyper:
     return value.astype(like.dtype, copy=False) if isinstance(value, np.ndarray) else value
 
 
-def power(base: Hyper, t: int) -> Hyper:
-    """`base ** t`, by Python's own power for a float and for each entry of a column."""
-    if isinstance(base, np.ndarray):
-        return np.array([[float(b) ** t] for b in base[:, 0]])
-    return base**t
+def power(base: Hyper, exponent: Hyper) -> Hyper:
+    """`base ** exponent`, by Python's own power for floats and for each entry of arrays."""
+    if isinstance(base, np.ndarray) or isinstance(exponent, np.ndarray):
+        return _power(base, exponent).astype(np.float64)
+    return base**exponent
 
 
 def root(value: Hyper) -> Hyper:
@@ -63,6 +84,11 @@ def divide_by_root(numerator: Array, square: Array, eps: Hyper, out: Array) -> A
     np.sqrt(square, out=out)
     np.add(out, coefficient(eps, out), out=out)
     return np.divide(numerator, out, out=out)
+
+
+def root_step(numerator: Array, square: Array, eps: Hyper, length: Hyper, out: Array) -> Array:
+    """out <- -length numerator / (sqrt(square) + eps)."""
+    return scale(divide_by_root(numerator, square, eps, out=out), -length, out=out)
 
 
 def is_zero(value: Hyper) -> bool:

@@ -35,7 +35,8 @@ class Step:
         out: (R, P), scratch that a rule may use and return.
         spare, extra: (R, P), scratch for anything else; `passes.with_l2` writes to `extra`.
         curvature: gives the diagonal of the Hessian of the loss on this step's batch, (R, P),
-            where the problem can tell it; dear, so only called by rules that need it.
+            or an estimate, where the problem can tell it; read only, and dear, so only called
+            by rules that need it.
     """
 
     t: int

@@ -11,7 +11,7 @@ import numpy as np
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import fields
 from adamcli.optimizers.passes import is_zero, scale, with_l2, zeros
-from adamcli.optimizers.rule import Hyper, Panel, State, Step
+from adamcli.optimizers.rule import Hyper, Panel, Rule, State, Step
 from adamcli.settings import setting
 
 
@@ -134,3 +134,6 @@ class Nesterov:
     def trace(self, series: Mapping[str, Array], lr: Array, t: Array) -> dict[str, Array]:
         """The learning rate, the same for every parameter."""
         return {"effective_lr": lr}
+
+
+RULES: dict[str, type[Rule]] = {"sgd": SGD, "sgdm": SGDM, "nesterov": Nesterov}

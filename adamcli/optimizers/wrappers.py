@@ -1,4 +1,4 @@
-"""What can be wrapped around any rule: decay, a cautious mask, look-ahead, averaged weights.
+"""What can be wrapped around any rule: a cautious mask, decay, look-ahead, averaged weights.
 
 The training loop applies them to the update that a rule returns, the same for all rules.
 Clipping by global norm acts on the gradient before the rule and is in the loop itself.
@@ -29,19 +29,16 @@ class Wrapping:
     )
     decay: float = setting(0.0, "decoupled weight decay around any rule, times lr", ge=0)
     decay_biases: bool = setting(False, "whether `decay` shrinks vectors, the biases, too")
-    lookahead: int | None = setting(
-        None, "steps between two pulls of slow weights (Zhang et al. 2019)", kind=int, ge=1,
-        optional=True,
-    )  # fmt: skip
+    lookahead: int = setting(
+        0, "steps between two pulls of slow weights, 0 for none (Zhang et al. 2019)", ge=0
+    )
     lookahead_alpha: float = setting(0.5, "how far the slow weights follow", gt=0, le=1)
-    ema: float | None = setting(
-        None,
-        "evaluate at an average of the weights with this decay",
-        kind=float, ge=0, lt=1, optional=True,
-    )  # fmt: skip
+    ema: float = setting(
+        0.0, "evaluate at an average of the weights with this decay, 0 for none", ge=0, lt=1
+    )
 
     def around(self, params: Array, layout: Layout) -> list[Wrapper]:
-        """The wrappers for rows of parameters (R, P), in the order in which they act."""
+        """What changes the update of rows of parameters (R, P), in the order of its acting."""
         wrappers: list[Wrapper] = []
         if self.cautious:
             wrappers.append(Cautious(layout))
@@ -50,6 +47,10 @@ class Wrapping:
         if self.lookahead:
             wrappers.append(Lookahead(self.lookahead, self.lookahead_alpha, params))
         return wrappers
+
+    def average(self, params: Array) -> Average | None:
+        """What follows rows of parameters (R, P) to be evaluated in their place."""
+        return Average(self.ema, params) if self.ema else None
 
 
 class Wrapper(Protocol):
@@ -64,8 +65,10 @@ class Cautious:
     """Only what agrees in sign with the descent direction, scaled up for what is left out.
 
     Source:  Liang, Chen, Liu and Liu, Cautious Optimizers: Improving Training with One Line
-             of Code, 2024, arXiv:2411.16085: per array update <- update mask / mean(mask)
-             with the mean at least 1e-3.
+             of Code, 2024, arXiv:2411.16085: per array update <- update mask / mean(mask).
+             The mean is kept from falling below 1e-3, as in the authors' code and timm; the
+             paper adds one to the count. The mask is of the whole update: a rule's own
+             decoupled decay is masked with it, that of `decay` is not, as in C-AdamW.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -74,7 +77,7 @@ class Cautious:
     def apply(self, update: Array, grads: Array, step: Step) -> None:
         """update <- update mask / mean(mask), array by array."""
         mask = np.multiply(update, grads, out=step.spare)
-        np.copyto(mask, mask < 0)
+        np.less(mask, 0, out=mask)
         for tensor in self._layout.tensors:
             part = mask[:, tensor.start : tensor.stop]
             part /= np.maximum(part.mean(axis=1, keepdims=True), 1e-3)
@@ -89,22 +92,24 @@ class Decay:
     """
 
     def __init__(self, rate: float, params: Array, layout: Layout, *, biases: bool) -> None:
-        self._rates = np.zeros(layout.size, params.dtype)
+        self._rate = rate
+        self._decayed = np.zeros(layout.size, params.dtype)
         for tensor in layout.tensors:
-            if biases or len(tensor.shape) > 1:
-                self._rates[tensor.start : tensor.stop] = rate
+            self._decayed[tensor.start : tensor.stop] = biases or len(tensor.shape) > 1
 
     def apply(self, update: Array, grads: Array, step: Step) -> None:
-        """update <- update - lr rate theta."""
-        shrink = np.multiply(step.params, self._rates, out=step.spare)
-        np.subtract(update, scale(shrink, step.lr, out=shrink), out=update)
+        """update <- update - lr rate theta, where theta decays."""
+        shrink = np.multiply(step.params, self._decayed, out=step.spare)
+        np.subtract(update, scale(shrink, step.lr * self._rate, out=shrink), out=update)
 
 
 class Lookahead:
     """Every k steps slow weights follow the fast ones part of the way, and the fast start there.
 
     Source:  Zhang, Lucas, Hinton and Ba, Lookahead Optimizer: k steps forward, 1 step back,
-             2019, arXiv:1907.08610, algorithm 1.
+             2019, arXiv:1907.08610, algorithm 1. The rule's own state goes on at a pull, as in
+             the authors' code and optax. Runs are evaluated at the fast weights, which are
+             the slow ones after every k-th step.
     """
 
     def __init__(self, steps: int, alpha: float, params: Array) -> None:
@@ -115,9 +120,11 @@ class Lookahead:
         """At every k-th step, update <- slow + alpha (theta + update - slow) - theta."""
         if step.t % self._steps:
             return
-        fast = np.add(step.params, update, out=step.spare)
-        self._slow += self._alpha * (fast - self._slow)
-        np.subtract(self._slow, step.params, out=update)
+        # Taken back from the fast weights, so that an alpha of 1 changes no bit.
+        back = np.add(step.params, update, out=step.spare)
+        np.subtract(back, self._slow, out=back)
+        np.subtract(update, scale(back, 1 - self._alpha, out=back), out=update)
+        np.add(step.params, update, out=self._slow)
 
 
 class Average:
@@ -125,15 +132,29 @@ class Average:
 
     Source:  Polyak and Juditsky, Acceleration of stochastic approximation by averaging, SIAM
              J. Control and Optimization 30(4), 1992, with an exponential window that starts
-             at the initial weights, as torch.optim.swa_utils with an EMA.
+             at the weights after the first step, as AveragedModel and get_ema_multi_avg_fn of
+             torch.optim.swa_utils.
+
+    Attributes:
+        params: (R, P), the average.
     """
 
     def __init__(self, decay: float, params: Array) -> None:
         self._decay = decay
         self.params = params.copy()
 
-    def follow(self, params: Array, scratch: Array) -> None:
-        """average <- decay average + (1 - decay) params."""
-        np.subtract(params, self.params, out=scratch)
-        np.multiply(scratch, 1 - self._decay, out=scratch)
-        np.add(self.params, scratch, out=self.params)
+    def follow(self, step: Step, stopped: Array) -> None:
+        """average <- decay average + (1 - decay) theta after a step; uses `step.spare`.
+
+        Args:
+            step: the one that was taken; its params are those that it led to.
+            stopped: (R,) of bool, the rows that stand still, and so do their averages.
+        """
+        if step.t == 1:
+            np.copyto(self.params, step.params)
+            return
+        change = np.subtract(step.params, self.params, out=step.spare)
+        scale(change, 1 - self._decay, out=change)
+        if stopped.any():
+            change[stopped] = 0
+        np.add(self.params, change, out=self.params)

@@ -14,7 +14,7 @@ from adamcli.problems.datasets import (
     Xor,
 )
 from adamcli.problems.mlp import NetworkStack, layout_of, predict, row_bytes, stack_key
-from adamcli.problems.problem import Problem
+from adamcli.problems.problem import Curved, Problem
 from adamcli.problems.task import MLP, Task
 
 DATASETS: dict[str, type[Dataset]] = {
@@ -30,6 +30,7 @@ DATASETS: dict[str, type[Dataset]] = {
 __all__ = [
     "DATASETS",
     "MLP",
+    "Curved",
     "Dataset",
     "NetworkStack",
     "Problem",

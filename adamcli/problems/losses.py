@@ -6,6 +6,7 @@ or 1, for more the target is one-hot.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +19,13 @@ class Loss(Protocol):
 
     def gradient(self, logits: Array, targets: Array, out: Array) -> None:
         """out <- gradient of the mean loss over the B samples with respect to the logits."""
+        ...
+
+    def curvature_roots(self, logits: Array) -> Iterator[Array]:
+        """Arrays s (R, K, B) whose s s', summed, are the second derivatives of the mean loss.
+
+        For each run and sample s s' is the outer product (K, K) of its logits' values.
+        """
         ...
 
     def per_sample(self, logits: Array, targets: Array) -> Array:
@@ -49,6 +57,11 @@ class BinaryCrossEntropy:
         np.subtract(chance, targets, out=chance)
         np.multiply(chance, 1 / logits.shape[-1], out=out)
 
+    def curvature_roots(self, logits: Array) -> Iterator[Array]:
+        """One: the root of p (1 - p) / B."""
+        chance = self.probabilities(logits)
+        yield np.sqrt(chance * (1 - chance) * (1 / logits.shape[-1]))
+
     def per_sample(self, logits: Array, targets: Array) -> Array:
         """max(z, 0) - z y + log1p(exp(-|z|)), (R, B); max(z, 0) as (z + |z|) / 2."""
         z, y = logits[:, 0], targets[:, 0]
@@ -79,6 +92,15 @@ class SoftmaxCrossEntropy:
         np.divide(out, out.sum(axis=1, keepdims=True), out=out)
         np.subtract(out, targets, out=out)
         np.multiply(out, 1 / logits.shape[-1], out=out)
+
+    def curvature_roots(self, logits: Array) -> Iterator[Array]:
+        """One per class k: sqrt(p_k / B) (e_k - p), since diag(p) - p p' is a covariance."""
+        chances = self.probabilities(logits)
+        weights = np.sqrt(chances * (1 / logits.shape[-1]))
+        for k in range(logits.shape[1]):
+            root = -chances
+            root[:, k] += 1
+            yield root * weights[:, k : k + 1]
 
     def per_sample(self, logits: Array, targets: Array) -> Array:
         """log sum exp(z) - z of the target, both relative to the largest logit, (R, B)."""

@@ -20,6 +20,7 @@ import numpy as np
 
 from adamcli.layout import Array, Layout
 from adamcli.problems.activations import ACTIVATION_CLASSES
+from adamcli.problems.curvature import GaussNewton
 from adamcli.problems.losses import loss_for
 from adamcli.problems.task import MLP, Task
 from adamcli.seeding import Rng, Streams, streams
@@ -124,6 +125,7 @@ class _Workspace:
         self.deltas = [np.empty(shape, dtype) for shape in shapes]
         self.deltas.append(self.wide_delta[:, : task.outputs])
         self.turned = [delta.transpose(0, 2, 1) for delta in self.deltas]
+        self.gauss_newton = GaussNewton(self.signals, self.activations, self.logits)
 
 
 class _Layer(NamedTuple):
@@ -205,6 +207,7 @@ class NetworkStack:
             batch: its number in the epoch, from 0, in order; 0 draws new permutations.
         """
         inputs, targets = self._batch(batch)
+        self._latest = inputs
         layers, weights = self._bind(params, out)
         work = self._work = self._workspace(self._runs, inputs.shape[-1])
         _forward(weights, inputs, work)
@@ -217,6 +220,15 @@ class NetworkStack:
     def finite(self) -> Array:
         """Whether each run's loss on the latest batch is finite, (R,): its logits all are."""
         return np.asarray(np.isfinite(self._work.logits).all(axis=(1, 2)))
+
+    def curvature(self, params: Array, out: Array) -> None:
+        """out <- diagonal of the Gauss-Newton matrix of the loss on the latest batch, (R, P)."""
+        layers = _layers(params, out, self.layout)
+        work = self._workspace(self._runs, self._latest.shape[-1])
+        _forward([layer.forward for layer in layers], self._latest, work)
+        weights, diagonals = [each.backward for each in layers], [each.grad for each in layers]
+        roots = self._loss.curvature_roots(work.logits)
+        work.gauss_newton.fill(weights, self._latest, roots, out=diagonals)
 
     def evaluate(self, params: Array) -> dict[str, Array]:
         """Mean loss and accuracy on the whole training set and the test set, each (R,) float64."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from adamcli.layout import Array, Layout
 
@@ -35,4 +35,16 @@ class Problem(Protocol):
 
     def evaluate(self, params: Array) -> dict[str, Array]:
         """Named metrics of every run at the given parameters, each (R,) float64."""
+        ...
+
+
+@runtime_checkable
+class Curved(Protocol):
+    """A problem that can tell how its loss curves along each parameter."""
+
+    def curvature(self, params: Array, out: Array) -> None:
+        """out <- diagonal of the Hessian of the loss, or an estimate, on the latest batch, (R, P).
+
+        The latest batch is that of the last call of `gradient`.
+        """
         ...

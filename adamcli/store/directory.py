@@ -1,8 +1,8 @@
 """A run directory: what one experiment leaves behind.
 
 The directory is named by its content: the experiment's name and a hash of all that decides
-its numbers. The manifest is written last and holds the SHA-256 of every file, so that what
-was damaged later is refused and never read as a number.
+its numbers. The manifest is written last and holds the SHA-256 of every file and of itself,
+so that what was damaged later is refused and never read as a number.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from adamcli import config, stats
-from adamcli.config import Experiment
+from adamcli.config import Experiment, Run
 from adamcli.documents import to_json
 from adamcli.environment import environment
 from adamcli.errors import AdamcliError, DamagedError
-from adamcli.history import RunHistory
+from adamcli.history import METRICS, RunHistory
 from adamcli.store import files, formats
 from adamcli.store.lock import owned
 from adamcli.text import slug
@@ -120,7 +120,7 @@ class RunDirectory:
         Raises:
             DamagedError: a file is missing, was changed, or cannot be understood.
         """
-        manifest = self._read_manifest()
+        manifest = self.manifest()
         content = {
             name: self._read(name, sha256)
             for name, sha256 in manifest["files"].items()
@@ -128,7 +128,7 @@ class RunDirectory:
         }
         try:
             experiment = config.load(self.path / "config.yaml")
-            histories = tuple(_histories(manifest["runs"], content))
+            histories = tuple(_histories(experiment, manifest["runs"], content))
         except AdamcliError as error:
             raise DamagedError(
                 f"config.yaml cannot be loaded any more ({error.what})",
@@ -139,10 +139,15 @@ class RunDirectory:
 
     def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Write the manifest, which makes what was written before it count."""
-        files.write(self.path / MANIFEST, f"{to_json(manifest)}\n".encode())
+        sealed = {**manifest, "sha256": _seal(manifest)}
+        files.write(self.path / MANIFEST, f"{to_json(sealed)}\n".encode())
 
-    def _read_manifest(self) -> dict[str, Any]:
-        """The manifest, if it is one that this version understands."""
+    def manifest(self) -> dict[str, Any]:
+        """How, when and with what the numbers were made, and the hash of every file.
+
+        Raises:
+            DamagedError: it is missing, was changed, or a newer version wrote it.
+        """
         path = self.path / MANIFEST
         try:
             manifest = json.loads(path.read_bytes())
@@ -152,6 +157,8 @@ class RunDirectory:
                     where=str(path),
                     fix="update adamcli",
                 )
+            if manifest["sha256"] != _seal(manifest):
+                raise _changed(path)
             return {**manifest, "files": dict(manifest["files"]), "runs": list(manifest["runs"])}
         except FileNotFoundError as error:
             raise DamagedError(
@@ -172,12 +179,15 @@ class RunDirectory:
                 f"cannot read a saved file ({error.strerror})", where=str(path), fix=_DAMAGED_FIX
             ) from error
         if _sha256(content) != sha256:
-            raise DamagedError(
-                "the file is not what was saved (SHA-256 differs)",
-                where=str(path),
-                fix=_DAMAGED_FIX,
-            )
+            raise _changed(path)
         return content
+
+
+def _changed(path: Path) -> DamagedError:
+    """What to say of a file whose hash is another one."""
+    return DamagedError(
+        "the file is not what was saved (SHA-256 differs)", where=str(path), fix=_DAMAGED_FIX
+    )
 
 
 def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict[str, bytes]:
@@ -246,17 +256,30 @@ def _manifest(
 
 
 def _histories(
-    entries: Sequence[dict[str, Any]], content: Mapping[str, bytes]
+    experiment: Experiment, entries: Sequence[dict[str, Any]], content: Mapping[str, bytes]
 ) -> Iterator[RunHistory]:
     """The runs that the manifest lists, from the bytes of their files."""
+    measured = {(run.label, run.seed): _measured(run) for run in experiment.runs}
     metrics = formats.read_metrics(content["metrics.csv"])
     params = formats.by_run(formats.read_npz(content["params.npz"]), depth=1)
-    traces = formats.by_run(formats.read_npz(content["traces.npz"]), depth=2)
+    traces = formats.read_traces(content["traces.npz"])
     for entry in entries:
-        history = formats.history_from(entry, metrics.get((entry["label"], entry["seed"]), {}))
-        yield replace(
-            history, params=params.get(history.key, {}), traces=traces.get(history.key, {})
-        )
+        key = (entry["label"], entry["seed"])
+        history = formats.history_from(entry, metrics.get(key, {}), measured[key])
+        recorded = traces.get(key, {})
+        yield replace(history, params=params.get(key, {}), **recorded)
+
+
+def _measured(run: Run) -> list[str]:
+    """The metrics of a run: those on held-out points only where there are any."""
+    tested = run.task.dataset.test_samples > 0
+    return [name for name in METRICS if tested or not name.startswith("test_")]
+
+
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """The SHA-256 of all that a manifest says but for this hash itself."""
+    said = {name: value for name, value in manifest.items() if name != "sha256"}
+    return _sha256(to_json(said).encode())
 
 
 def _sha256(content: bytes) -> str:

@@ -60,9 +60,15 @@ def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, list[str]]]:
     return runs
 
 
-def history_from(entry: Json, columns: Mapping[str, list[str]]) -> RunHistory:
-    """A run without its arrays, from its manifest entry and its columns of metrics.csv."""
-    measured = [name for name in METRICS if any(columns.get(name, []))]
+def history_from(
+    entry: Json, columns: Mapping[str, list[str]], measured: Sequence[str]
+) -> RunHistory:
+    """A run without its arrays, from its manifest entry and its columns of metrics.csv.
+
+    Args:
+        columns: empty for a run that diverged before its first evaluation.
+        measured: the metrics that such a run has too, though without values.
+    """
     return RunHistory(
         label=entry["label"],
         optimizer=entry["optimizer"],
@@ -71,7 +77,7 @@ def history_from(entry: Json, columns: Mapping[str, list[str]]) -> RunHistory:
         diverged_at=entry["diverged_at"],
         epochs=np.array(columns.get("epoch", []), dtype=np.int64),
         steps=np.array(columns.get("step", []), dtype=np.int64),
-        metrics={name: np.array(columns[name], dtype=np.float64) for name in measured},
+        metrics={name: np.array(columns.get(name, []), dtype=np.float64) for name in measured},
     )
 
 
@@ -87,15 +93,29 @@ def params_npz(histories: Iterable[RunHistory]) -> bytes:
 
 
 def traces_npz(histories: Iterable[RunHistory]) -> bytes:
-    """traces.npz: one value per step under `label/seed/parameter/series`."""
+    """traces.npz: one value per step under `label/seed/what/series`.
+
+    What is a parameter, as in `adam/0/W1[0,0]/m_hat`, or a named array, `adam/0/W1/ratio`.
+    """
     return _to_npz(
         {
-            f"{history.label}/{history.seed}/{param}/{name}": values
+            f"{history.label}/{history.seed}/{what}/{name}": values
             for history in histories
-            for param, series in history.traces.items()
+            for what, series in (*history.traces.items(), *history.layers.items())
             for name, values in series.items()
         }
     )
+
+
+def read_traces(content: bytes) -> dict[tuple[str, int], dict[str, Any]]:
+    """Of every (label, seed) in traces.npz the `traces` and the `layers`."""
+    return {
+        key: {
+            "traces": {what: series for what, series in recorded.items() if "[" in what},
+            "layers": {what: series for what, series in recorded.items() if "[" not in what},
+        }
+        for key, recorded in by_run(read_npz(content), depth=2).items()
+    }
 
 
 def _to_npz(arrays: Mapping[str, Array]) -> bytes:

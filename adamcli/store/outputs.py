@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from adamcli.config import Experiment
-from adamcli.errors import UsageError
+from adamcli.errors import DamagedError, UsageError
 from adamcli.store import files
 from adamcli.store.directory import MANIFEST, RunDirectory
-from adamcli.text import safe, suggestion
+from adamcli.text import safe, some, suggestion
 
 LATEST = "latest"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of `adamcli runs`: what a manifest says without reading the data."""
+    """One line of `adamcli runs`: what a manifest says without reading the data.
+
+    A directory whose manifest is damaged has the status `damaged` and nothing else.
+    """
 
     path: Path
     created: str
@@ -62,27 +64,28 @@ def find(run: str | None, out: Path) -> RunDirectory:
     if len(matches) == 1:
         return RunDirectory(out / matches[0])
     what = f"{len(matches)} runs start with" if matches else "no run named"
-    fix = f"use one of {', '.join(matches)}" if matches else suggestion(run, names)
+    fix = f"use one of {some(matches)}" if matches else suggestion(run, names)
     fix = fix if names else "train one with `adamcli run configs/spiral.yaml`"
     raise UsageError(f"{what} {safe(run, 80)!r}", where=str(out), fix=fix)
 
 
 def entries(out: Path) -> list[Entry]:
-    """Every run directory with a readable manifest, newest first."""
+    """Every directory that holds a manifest, newest first and damaged ones last."""
     latest = _latest_name(out)
-    found = [entry for path in _run_directories(out) if (entry := _entry(path, latest))]
+    found = [_entry(path, latest) for path in _run_directories(out)]
     return sorted(found, key=lambda entry: (entry.created, entry.path.name), reverse=True)
 
 
-def _entry(path: Path, latest: str) -> Entry | None:
-    """What a manifest says, None if it cannot be read."""
+def _entry(path: Path, latest: str) -> Entry:
+    """What the manifest of a directory says."""
+    is_latest = path.name == latest
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
-        labels = tuple(dict.fromkeys(str(run["label"]) for run in manifest["runs"]))
-        created, status = str(manifest["created"]), str(manifest["status"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return Entry(path, created, status, labels, len(manifest["runs"]), path.name == latest)
+        manifest = RunDirectory(path).manifest()
+    except DamagedError:
+        return Entry(path, "", "damaged", (), 0, is_latest)
+    labels = tuple(dict.fromkeys(str(run["label"]) for run in manifest["runs"]))
+    runs, created, status = len(manifest["runs"]), manifest["created"], manifest["status"]
+    return Entry(path, created, status, labels, runs, is_latest)
 
 
 def _run_directories(out: Path) -> Iterator[Path]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adamcli.tables.checks import properties_table, replay_table, rules_table
+from adamcli.tables.grid import stack
 from adamcli.tables.listings import (
     facts_table,
     families_table,
@@ -21,9 +23,13 @@ __all__ = [
     "facts_table",
     "families_table",
     "page",
+    "properties_table",
     "registry_table",
+    "replay_table",
     "rule_page",
+    "rules_table",
     "runs_table",
     "settings_table",
+    "stack",
     "summary_table",
 ]

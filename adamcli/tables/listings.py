@@ -13,6 +13,7 @@ from adamcli.settings import Search, Setting, settings_of
 from adamcli.tables import words
 from adamcli.tables.grid import EMPTY, Cell, Column, Grid, line, stack
 from adamcli.tables.prose import Prose
+from adamcli.text import some
 
 if TYPE_CHECKING:
     from adamcli.store import Entry
@@ -66,10 +67,10 @@ def settings_table(entry: type) -> RenderableType:
     return Grid(
         [
             Column("setting", [Cell.of(each.name, _NAME) for each in settings]),
-            Column("default", [Cell.of(_default(each)) for each in settings]),
+            Column("default", [Cell.of(_default(each)) for each in settings], least=7),
             Column("allowed", [Cell.of(_allowed(each)) for each in settings], rank=1, least=14),
             *_searched(settings),
-            Column("meaning", [Cell.of(each.doc) for each in settings], least=20),
+            Column("meaning", [Cell.of(each.doc) for each in settings], least=12),
         ]
     )
 
@@ -97,7 +98,7 @@ def runs_table(entries: Sequence[Entry]) -> RenderableType:
             Column("status", [_status(each.status) for each in entries], rank=1),
             Column("runs", [Cell.of(str(each.runs)) for each in entries], rank=2, right=True),
             Column("written", [Cell.of(_moment(each.created)) for each in entries], rank=5),
-            Column("optimizers", [Cell.of(_some(each.labels)) for each in entries], 4, least=18),
+            Column("optimizers", [Cell.of(some(each.labels, 4)) for each in entries], 4, least=18),
         ],
         note=False,
     )
@@ -133,7 +134,9 @@ def _default(setting: Setting) -> str:
 def _allowed(setting: Setting) -> str:
     """The values that a setting may have."""
     allowed = "true, false" if setting.kind is bool else setting.range
-    allowed = f"list of {allowed or setting.kind.__name__}" if setting.many else allowed
+    if setting.many:
+        count = f"{setting.count} " if setting.count else ""
+        allowed = f"list of {count}{allowed or setting.kind.__name__}"
     return f"{allowed or setting.kind.__name__}{' or null' if setting.optional else ''}"
 
 
@@ -145,12 +148,6 @@ def _status(status: str) -> Cell:
 def _moment(created: str) -> str:
     """An ISO time to the minute: `2026-11-22 11:40`."""
     return created[:16].replace("T", " ")
-
-
-def _some(labels: Sequence[str], most: int = 4) -> str:
-    """The first few labels, and how many more there are."""
-    more = [f"{len(labels) - most} more"] if len(labels) > most else []
-    return ", ".join([*labels[:most], *more])
 
 
 def _fact(value: Any) -> str:

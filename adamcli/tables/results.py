@@ -202,9 +202,11 @@ def _over_seeds(result: Result) -> str:
     seeds = max(_planned(result).values())
     if seeds == 1:
         return f", seed {result.experiment.runs[0].seed}"
+    complete = len(result.histories) == len(result.experiment.runs)
+    over = words.count(seeds, "seed") if complete else f"those of {seeds} seeds that are trained"
     diverged = any(history.diverged_at for history in result.histories)
     worst = "; a diverged run counts as infinite loss and accuracy 0" if diverged else ""
-    return f": median and range over {words.count(seeds, 'seed')}{worst}"
+    return f": median and range over {over}{worst}"
 
 
 def _meaning_of_a_win(ranking: str, wins: Mapping[str, Wins]) -> str:

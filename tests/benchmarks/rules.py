@@ -29,6 +29,7 @@ import plain_rules
 
 from adamcli.layout import Layout
 from adamcli.optimizers import RULES, Step
+from adamcli.optimizers.passes import arithmetic
 
 LAYOUT = Layout.of(
     {"W1": (2, 32), "b1": (32,), "W2": (32, 32), "b2": (32,), "W3": (32, 1), "b3": (1,)}
@@ -53,9 +54,10 @@ def engine(name: str) -> Callable[[], object]:
     at = Step(0, rule.lr, params, LAYOUT, *scratch, lambda: curvature)
 
     def run() -> None:
-        for _ in range(STEPS):
-            at.t += 1
-            rule.update(grads, state, at)
+        with arithmetic():
+            for _ in range(STEPS):
+                at.t += 1
+                rule.update(grads, state, at)
 
     return run
 
