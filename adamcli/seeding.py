@@ -20,7 +20,7 @@ import numpy as np
 RANDOM_KINDS = ("paired", "article")
 
 # Spawn keys are part of what a saved number means: never renumber, only append.
-_PURPOSES = {"data": 0, "test": 1, "init": 2, "batches": 3, "bootstrap": 4}
+_PURPOSES = {"data": 0, "test": 1, "init": 2, "batches": 3, "bootstrap": 4, "sign flips": 5}
 
 Rng = np.random.Generator | np.random.RandomState
 

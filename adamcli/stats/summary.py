@@ -1,0 +1,150 @@
+"""What came out of each label over its seeds, and how often it was the best."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adamcli import seeding
+from adamcli.layout import Array
+from adamcli.stats.averages import iqm, median
+from adamcli.stats.bootstrap import bootstrap_interval
+from adamcli.stats.runs import (
+    Trained,
+    best,
+    by_cell,
+    by_label,
+    by_seed,
+    final,
+    higher_is_better,
+    ranking_score,
+    scores_by_cell,
+    worst,
+)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How one number varies over seeds.
+
+    Attributes:
+        low: lower end of the 95 % bootstrap interval of the IQM; NaN for a single seed.
+        high: its upper end.
+    """
+
+    median: float
+    iqm: float
+    low: float
+    high: float
+    min: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What came out of one label over all its seeds.
+
+    Attributes:
+        n: how many runs there are.
+        finished: how many of them finished.
+        diverged: how many diverged; they count as worst, see `worst`.
+        failed: how many failed; they count as worst too.
+        final: the spread of the last value of each of `SCORES`; without test data the test
+            scores are absent.
+        best: the spread of the best value that each run had at any evaluation.
+    """
+
+    label: str
+    optimizer: str
+    cell: str
+    n: int
+    finished: int
+    diverged: int
+    failed: int
+    final: Mapping[str, Spread]
+    best: Mapping[str, Spread]
+
+
+@dataclass(frozen=True)
+class Wins:
+    """How often one label was the best of its cell.
+
+    Attributes:
+        alone: seeds at which it was better than every other label.
+        shared: seeds at which it was best together with others.
+        seeds: seeds that every label of the cell has.
+    """
+
+    label: str
+    alone: int
+    shared: int
+    seeds: int
+
+
+def summarize(histories: Iterable[Trained]) -> list[Summary]:
+    """One summary per label, in the order in which the labels first appear."""
+    labels = by_label(histories)
+    scores = scores_by_cell(history for runs in labels.values() for history in runs)
+    return [_summary(runs, scores[runs[0].cell]) for runs in labels.values()]
+
+
+def _summary(histories: Sequence[Trained], scores: Sequence[str]) -> Summary:
+    """The summary of the runs of one label."""
+    first = histories[0]
+    ends = Counter(history.status for history in histories)
+    finals = [[final(history, score) for history in histories] for score in scores]
+    bests = [[best(history, score) for history in histories] for score in scores]
+    spreads = _spreads(np.array(finals + bests))
+    return Summary(
+        label=first.label,
+        optimizer=first.optimizer,
+        cell=first.cell,
+        n=len(histories),
+        finished=ends["finished"],
+        diverged=ends["diverged"],
+        failed=ends["failed"],
+        final=dict(zip(scores, spreads, strict=False)),
+        best=dict(zip(scores, spreads[len(scores) :], strict=True)),
+    )
+
+
+def _spreads(values: Array) -> list[Spread]:
+    """The spread of every row of values (K, n), with the same resamples for all."""
+    low, high = bootstrap_interval(values, iqm, seeding.generator(0, "bootstrap"))
+    columns = (median(values), iqm(values), low, high, values.min(axis=1), values.max(axis=1))
+    return [Spread(*row) for row in np.stack(columns, axis=1).tolist()]
+
+
+def wins(histories: Sequence[Trained], score: str | None = None) -> list[Wins]:
+    """How often each label's final score is the best of its cell at a seed.
+
+    Only seeds that all labels of a cell have are counted, and a seed at which none finished
+    is won by none.
+
+    Args:
+        histories: runs of any number of cells and labels.
+        score: one of `SCORES`; by default the `ranking_score`.
+    """
+    score = score or ranking_score(histories)
+    return [won for runs in by_cell(histories).values() for won in _cell_wins(runs, score)]
+
+
+def _cell_wins(histories: Sequence[Trained], score: str) -> list[Wins]:
+    """The wins of the labels of one cell."""
+    finals = by_seed(histories, lambda history: final(history, score))
+    seeds = sorted(set.intersection(*(set(values) for values in finals.values())))
+    table = np.array([[values[seed] for seed in seeds] for values in finals.values()])
+    first = _firsts(table, score)  # (labels, seeds)
+    alone = first & (first.sum(axis=0) == 1)
+    counts = zip(finals, alone.sum(axis=1), (first & ~alone).sum(axis=1), strict=True)
+    return [Wins(label, int(won), int(tied), len(seeds)) for label, won, tied in counts]
+
+
+def _firsts(table: Array, score: str) -> Array:
+    """Which labels are best at each seed, (labels, seeds) of bool."""
+    leading = table.max(axis=0) if higher_is_better(score) else table.min(axis=0)
+    first: Array = (table == leading) & (leading != worst(score))
+    return first
