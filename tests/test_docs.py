@@ -31,7 +31,7 @@ def test_the_readme_has_commands():
 def test_every_command_of_the_readme_works(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS:
-        args = shlex.split(command)[1:]
+        args = shlex.split(command.replace("tests/data", f"{ROOT}/tests/data"))[1:]
         if args[0] in ("run", "compare"):
             args += ["--set", "train.epochs=1", "--no-figures"]
         assert run(args) == 0, (command, capsys.readouterr().err)
