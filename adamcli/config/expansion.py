@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adamcli.config.axes import Factor, combinations, size
 from adamcli.config.experiment import Run
 from adamcli.config.grammar import Grammar
 from adamcli.config.mistakes import checked
 from adamcli.config.names import MAX_RUNS, label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
 from adamcli.config.sections import Train
-from adamcli.config.sweep import Axis, combinations
 from adamcli.history import LAYER_SERIES
 from adamcli.optimizers import RULES, Rule, Wrapping
 from adamcli.problems import DATASETS, MLP, Task, layout_of
@@ -56,59 +55,55 @@ class _Choice:
 
 
 def expanded(
-    root: Node, whole: Any, axes: Sequence[Axis], grammar: Grammar
+    root: Node, whole: Any, factors: Sequence[Factor], grammar: Grammar
 ) -> tuple[list[Run], list[PlacedError]]:
     """All runs, or all that is wrong with them.
 
     Args:
         root: the tree with defaults.
         whole: the same as a model.
-        axes: its sweep.
+        factors: its sweep.
         grammar: what it may say.
 
     Raises:
         DataError: a data file cannot be used.
     """
-    too_many = _too_many(root, whole, axes)
+    too_many = _too_many(root, whole, factors)
     if too_many:
         return [], too_many
-    cells, mistakes = _cells(root, axes, grammar)
+    cells, mistakes = _cells(root, factors, grammar)
     choices: list[_Choice] = []
     for place in range(len(whole.optimizers)):
-        found, wrong = _choices(root, axes, grammar, place)
+        found, wrong = _choices(root, factors, grammar, place)
         choices, mistakes = choices + found, mistakes + wrong
     mistakes = mistakes or _checked_cells(cells, choices, whole)
     if mistakes:
         return [], mistakes
-    order = [axis.key for axis in axes]
+    order = [axis.key for factor in factors for axis in factor.axes]
     runs = [
         run for cell in cells for choice in choices for run in _runs(cell, choice, order, whole)
     ]
     return runs, _same_labels(root, runs)
 
 
-def _too_many(root: Node, whole: Any, axes: Sequence[Axis]) -> list[PlacedError]:
+def _too_many(root: Node, whole: Any, factors: Sequence[Factor]) -> list[PlacedError]:
     """The mistake of asking for more runs than anybody can wait for."""
-    shared = math.prod(len(axis.items) for axis in axes if not axis.entries)
-    choices = sum(
-        math.prod(len(axis.items) for axis in axes if i in axis.entries)
-        for i in range(len(whole.optimizers))
-    )
-    count = shared * choices * len(whole.train.seeds)
+    choices = sum(size(factors, i) for i in range(len(whole.optimizers)))
+    count = size(factors, None) * choices * len(whole.train.seeds)
     if count <= MAX_RUNS:
         return []
     what = f"{count} runs, of which {MAX_RUNS} are allowed"
-    path = ("sweep",) if axes else ("train", "seeds")
+    path = ("sweep",) if factors else ("train", "seeds")
     return [mistake(root, path, what, "sweep fewer values or lower train.seeds", at_key=True)]
 
 
 def _cells(
-    root: Node, axes: Sequence[Axis], grammar: Grammar
+    root: Node, factors: Sequence[Factor], grammar: Grammar
 ) -> tuple[list[_Cell], list[PlacedError]]:
     """Every combination of the axes that touch the problem."""
     cells: list[_Cell] = []
     mistakes: list[PlacedError] = []
-    for tree, tags in combinations(root, [axis for axis in axes if not axis.entries]):
+    for tree, tags in combinations(root, factors, None):
         parts = []
         for key in ("dataset", "model", "train"):
             part, found = checked(grammar, tree, (key,))
@@ -124,12 +119,12 @@ def _cells(
 
 
 def _choices(
-    root: Node, axes: Sequence[Axis], grammar: Grammar, i: int
+    root: Node, factors: Sequence[Factor], grammar: Grammar, i: int
 ) -> tuple[list[_Choice], list[PlacedError]]:
     """Every combination of the axes of optimizer `i`."""
     choices: list[_Choice] = []
     mistakes: list[PlacedError] = []
-    for tree, tags in combinations(root, [axis for axis in axes if i in axis.entries]):
+    for tree, tags in combinations(root, factors, i):
         section, found = checked(grammar, tree, ("optimizers", i))
         mistakes += [error for _, error in found]
         if section is not None:
