@@ -140,5 +140,6 @@ def test_too_many_runs_are_counted_and_not_made(tmp_path: Path) -> None:
     keys = ("lr", "beta1", "eps", "weight_decay")
     sweep = ", ".join(f"adam.{key}: {[x / 1000 for x in numbers]}" for key in keys)
     assert complaint(tmp_path, f"{{{sweep}}}").startswith(
-        "1000000000001 runs, of which 1000000 are allowed, swept.yaml:2:1 (sweep)"
+        "1000000000001 runs would take about 3.08e+03 years of one core and 7.03e+05 TiB; "
+        "1000000 runs are allowed, swept.yaml:2:1 (sweep). Fix: "
     )

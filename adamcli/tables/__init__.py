@@ -14,6 +14,7 @@ from adamcli.tables.listings import (
     settings_table,
 )
 from adamcli.tables.live import LiveView, Mode
+from adamcli.tables.planning import plan_table
 from adamcli.tables.results import comparison_table, summary_table
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "facts_table",
     "families_table",
     "page",
+    "plan_table",
     "properties_table",
     "registry_table",
     "replay_table",
