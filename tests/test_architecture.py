@@ -28,7 +28,7 @@ LAYERS = [
     ["plugins"],
     ["config", "recorder"],
     ["training"],
-    ["runner", "store", "checks"],
+    ["runner", "store", "checks", "reproduction"],
     ["tables", "figures"],
     ["cli"],
 ]

@@ -15,6 +15,7 @@ from adamcli.tables.listings import (
 )
 from adamcli.tables.live import LiveView, Mode
 from adamcli.tables.planning import plan_table
+from adamcli.tables.reproduction import reproduction_table
 from adamcli.tables.results import comparison_table, summary_table
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "properties_table",
     "registry_table",
     "replay_table",
+    "reproduction_table",
     "rule_page",
     "rules_table",
     "runs_table",
