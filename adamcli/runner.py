@@ -21,7 +21,15 @@ from adamcli.config import Run
 from adamcli.errors import RuleError, WorkerError
 from adamcli.history import LAYER_SERIES, Failure, RunHistory, StackHistory
 from adamcli.layout import Layout
-from adamcli.problems import NetworkStack, layout_of, row_bytes, stack_key
+from adamcli.problems import (
+    NetworkStack,
+    kept_bytes,
+    row_bytes,
+    stack_bytes,
+    stack_key,
+    stack_seconds,
+    traced_bytes,
+)
 from adamcli.recorder import Records
 from adamcli.training import Snapshot, Trainee, kind, train
 
@@ -34,10 +42,8 @@ _BLOCK_BYTES = 512 * 2**20
 # only 1.4 times the speed of one where two processes gave 1.8: a stack's NumPy calls are too
 # short for the interpreter lock.
 _SERIAL_SECONDS = 1.0
-
-# For the estimate of the work: what small stacks reached, and the calls of a step.
-_FLOPS_PER_SECOND = 15e9
-_SECONDS_PER_STEP = 3e-6
+_START_SECONDS = 0.4
+_GAIN = 0.9  # of a process beside others
 
 Block = tuple[int, ...]
 """Places of runs, in the list given to `train_runs`, that train as one stack."""
@@ -58,6 +64,25 @@ class Progress:
     finished: tuple[RunHistory, ...] = ()
 
 
+@dataclass(frozen=True)
+class Estimate:
+    """What a training would take.
+
+    Attributes:
+        runs: how many runs it has.
+        stacks: in how many stacks they train.
+        jobs: in how many processes.
+        seconds: how long it takes, drawing figures not included.
+        bytes: the memory of all processes at their largest.
+    """
+
+    runs: int
+    stacks: int
+    jobs: int
+    seconds: float
+    bytes: int
+
+
 def train_runs(runs: Sequence[Run], jobs: int | None = None) -> Iterator[Progress]:
     """Train runs and report as they go; a run's bits depend on nothing but the run.
 
@@ -70,7 +95,7 @@ def train_runs(runs: Sequence[Run], jobs: int | None = None) -> Iterator[Progres
     Raises:
         WorkerError: a worker process died; what was reported before stands.
     """
-    jobs = jobs or (_cores() if seconds(runs) > _SERIAL_SECONDS else 1)
+    jobs = jobs or _suitable_jobs(runs)
     blocks = plan(runs, jobs)
     if jobs > 1 and len(blocks) > 1:
         yield from _train_in_processes(runs, blocks, jobs)
@@ -100,16 +125,36 @@ def plan(runs: Sequence[Run], jobs: int = 1) -> list[Block]:
 
 
 def seconds(runs: Sequence[Run]) -> float:
-    """A rough estimate of how long one core trains these runs."""
-    work = 0.0
-    for run in runs:
-        task = run.task
-        trained, tested = task.dataset.train_size, task.dataset.test_samples
-        # A step costs a forward pass and two backward ones, an evaluation a forward one.
-        samples = task.epochs * (3 * trained + (trained + tested) / run.eval_every)
-        work += 2 * layout_of(task).size * samples / _FLOPS_PER_SECOND
-        work += _SECONDS_PER_STEP * task.epochs * task.steps_per_epoch
-    return work
+    """An estimate of how long one core trains these runs."""
+    return sum(_block_seconds(runs, block) for block in plan(runs))
+
+
+def estimate(runs: Sequence[Run], jobs: int | None = None) -> Estimate:
+    """What it would take to train these runs, as `train_runs` does."""
+    jobs = jobs or _suitable_jobs(runs)
+    blocks = plan(runs, jobs)
+    jobs = max(1, min(jobs, len(blocks)))
+    work = sum(_block_seconds(runs, block) for block in blocks)
+    kept = sum(
+        kept_bytes(run.task, run.eval_every)
+        + traced_bytes(run.task, len(run.traced), layers=run.layers)
+        for run in runs
+    )
+    stacks = sorted(stack_bytes(runs[block[0]].task, len(block)) for block in blocks)
+    elapsed = work if jobs == 1 else work / (jobs * _GAIN) + _START_SECONDS
+    return Estimate(len(runs), len(blocks), jobs, elapsed, kept + sum(stacks[-jobs:]))
+
+
+def _block_seconds(runs: Sequence[Run], block: Block) -> float:
+    """An estimate of how long one core trains a stack."""
+    first = runs[block[0]]
+    groups = len({kind(runs[place].rule, runs[place].wrapping) for place in block})
+    return stack_seconds(first.task, first.eval_every, len(block), groups)
+
+
+def _suitable_jobs(runs: Sequence[Run]) -> int:
+    """How many processes train these runs soonest."""
+    return _cores() if seconds(runs) > _SERIAL_SECONDS else 1
 
 
 def _cores() -> int:

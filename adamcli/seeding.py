@@ -20,7 +20,16 @@ import numpy as np
 RANDOM_KINDS = ("paired", "article")
 
 # Spawn keys are part of what a saved number means: never renumber, only append.
-_PURPOSES = {"data": 0, "test": 1, "init": 2, "batches": 3, "bootstrap": 4, "sign flips": 5}
+_PURPOSES = {
+    "data": 0,
+    "test": 1,
+    "init": 2,
+    "batches": 3,
+    "bootstrap": 4,
+    "sign flips": 5,
+    "halton": 6,
+    "reproduction": 7,
+}
 
 Rng = np.random.Generator | np.random.RandomState
 

@@ -57,3 +57,28 @@ def some(words: Sequence[str], most: int = 12) -> str:
     """The first few words, and how many more there are."""
     more = [f"{len(words) - most} more"] if len(words) > most else []
     return ", ".join([*words[:most], *more])
+
+
+_DAY, _YEAR = 86_400, 31_557_600
+
+
+def duration(seconds: float) -> str:
+    """A time as `0.4 s`, `12 s`, `3 min 05 s`, `2 h 07 min`, `6.2 days` or `1.2e+03 years`."""
+    whole = round(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 2 * _DAY:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{seconds / _DAY:.3g} days" if seconds < 2 * _YEAR else f"{seconds / _YEAR:.3g} years"
+
+
+def size(count: float) -> str:
+    """A number of bytes as `61 MiB`, `2.3 GiB` or `1.2e+03 TiB`."""
+    for unit, power in (("MiB", 20), ("GiB", 30)):
+        if count < 1000 * 2**power:
+            return f"{count / 2**power:.{2 if count < 9.95 * 2**power else 3}g} {unit}"
+    return f"{count / 2**40:.3g} TiB"

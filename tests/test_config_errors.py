@@ -135,8 +135,8 @@ ONE_MISTAKE = {
     'optimizers: [{name: adam, label: "a\\u202e"}]': "a label with an unprintable character: 'a\\u202e', "
     "bad.yaml:1:34 (optimizers[0].label). Fix: use printable characters",
     OPTIMIZERS
-    + "train: {epochs: 1e6, batch_size: 1}": "the results would take about 119 GiB of memory, "
-    "bad.yaml:2:17 (train.epochs). Fix: stay below 64 GiB with fewer runs, epochs or traces",
+    + "train: {epochs: 1e6, batch_size: 1}": "1 run would take about 21 h 28 min of one core and 596 GiB of "
+    "memory, bad.yaml:2:17 (train.epochs). Fix: stay below 64 GiB with fewer runs, epochs, samples or traces",
 }
 
 

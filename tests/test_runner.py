@@ -16,6 +16,7 @@ from adamcli import config
 from adamcli.errors import WorkerError
 from adamcli.history import RunHistory, StackHistory, Status
 from adamcli.runner import plan, train_runs
+from adamcli.training import kind
 
 SMALL = """
 name: small
@@ -64,6 +65,22 @@ def test_every_run_is_in_exactly_one_block(runs):
         places = [place for block in blocks for place in block]
         assert sorted(places) == list(range(len(runs)))
         assert len(blocks) % jobs == 0
+
+
+def test_settings_that_share_shapes_train_in_one_stack(tmp_path):
+    def blocks(sweep):
+        (tmp_path / "swept.yaml").write_text(SMALL.split("sweep:")[0])
+        sets = [f"sweep={sweep}", "train.seeds=2"]
+        swept = config.load(tmp_path / "swept.yaml", sets, optimizers=["adam"]).runs
+        return [[swept[place] for place in block] for block in plan(swept)]
+
+    halton = "{halton: {n: 16, adam.lr: {log: [1e-4, 1]}, adam.beta1: {log1m: [0.5, 0.99]}}}"
+    for sweep in ("{adam.lr: {log: [1e-4, 1], n: 16}}", halton):
+        (block,) = blocks(sweep)
+        assert len(block) == 32
+        assert len({kind(run.rule, run.wrapping) for run in block}) == 1  # columns of one rule
+    assert len(blocks("{dataset.noise: {linear: [0, 1], n: 16}}")) == 1
+    assert len(blocks("{model.hidden.0: {linear: [4, 8], n: 5}}")) == 5
 
 
 @pytest.mark.parametrize("jobs", [2, 3])

@@ -477,6 +477,8 @@ def test_a_range_has_the_digits_it_needs():
         (3599.4, "59 min 59 s"),
         (3599.6, "1 h 00 min"),
         (100_000.0, "27 h 46 min"),
+        (200_000.0, "2.31 days"),
+        (1e11, "3.17e+03 years"),
     ],
 )
 def test_durations_round_to_what_matters(seconds: float, text: str):

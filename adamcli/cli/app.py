@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from adamcli import __version__
-from adamcli.cli import check, explain, plots, results, setup, train
+from adamcli.cli import check, explain, plots, reproduce, results, setup, train
 
 app = typer.Typer(
     name="adamcli",
@@ -48,6 +48,7 @@ for _name, _command, _summary in (
     ("plot-trace", plots.plot_trace, "Draw what went on inside an optimizer."),
     ("plot", plots.plot, "Draw all figures of a run again."),
     ("show", results.show, "Print the table of a run."),
+    ("reproduce", reproduce.reproduce, "Train a run again and compare every number."),
     ("runs", results.runs, "List the runs that are there."),
     ("optimizers", explain.optimizers, "List the optimizers, or explain one."),
     ("datasets", explain.datasets, "List the datasets, or explain one."),

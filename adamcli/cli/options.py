@@ -133,6 +133,9 @@ Jobs = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew what is already trained.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say what it would take: runs, time, memory.")
+]
 NoFigures = Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")]
 Formats = Annotated[
     str,

@@ -34,6 +34,7 @@ def run(
     quiet: options.Quiet = False,
     fresh: options.Fresh = False,
     no_figures: options.NoFigures = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Train every run of an experiment that is not done yet; save data and figures.
 
@@ -42,12 +43,16 @@ def run(
     Example: adamcli run configs/spiral.yaml --set train.epochs=20 --seeds 5
     """
     kinds = options.parse_formats(formats)
-    with painter(wanted=not no_figures) as ready:
+    with painter(wanted=not no_figures and not dry_run) as ready:
+        from adamcli.cli.planning import show_plan
         from adamcli.cli.session import Request, carry_out
         from adamcli.tables import summary_table
 
         experiment = experiment_of(config, overrides, seeds, plugins)
         request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        if dry_run:
+            show_plan(experiment, request)
+            return
         result = carry_out(experiment, request, ready)
     _present(result, request, summary_table, run_document(result))
     _refuse_failures(result)
@@ -66,6 +71,7 @@ def compare(
     quiet: options.Quiet = False,
     fresh: options.Fresh = False,
     no_figures: options.NoFigures = False,
+    dry_run: options.DryRun = False,
 ) -> None:
     """Train the named optimizers on the same seeds and set them side by side.
 
@@ -78,12 +84,16 @@ def compare(
     kinds = options.parse_formats(formats)
     if seeds is None and config is None and not _sets_seeds(overrides):
         seeds = COMPARE_SEEDS
-    with painter(wanted=not no_figures) as ready:
+    with painter(wanted=not no_figures and not dry_run) as ready:
+        from adamcli.cli.planning import show_plan
         from adamcli.cli.session import Request, carry_out
         from adamcli.tables import comparison_table
 
         experiment = experiment_of(config or STANDARD, overrides, seeds, plugins, names)
         request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        if dry_run:
+            show_plan(experiment, request)
+            return
         result = carry_out(experiment, request, ready)
     _present(result, request, comparison_table, compare_document(result))
     _refuse_failures(result)

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from adamcli.config.axes import Factor, combinations, size
 from adamcli.config.experiment import Run
 from adamcli.config.grammar import Grammar
 from adamcli.config.mistakes import checked
 from adamcli.config.names import MAX_RUNS, label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
 from adamcli.config.sections import Train
-from adamcli.config.sweep import Axis, combinations
-from adamcli.history import LAYER_SERIES
 from adamcli.optimizers import RULES, Rule, Wrapping
-from adamcli.problems import DATASETS, MLP, Task, layout_of
+from adamcli.problems import (
+    DATASETS,
+    MLP,
+    Task,
+    kept_bytes,
+    layout_of,
+    stack_bytes,
+    stack_seconds,
+    traced_bytes,
+)
 from adamcli.problems.datasets import Dataset
 from adamcli.schedules import SCHEDULES, Schedule
 from adamcli.settings import Setting, settings_of
+from adamcli.text import duration
+from adamcli.text import size as bytes_of
 
 MAX_BYTES = 64 * 2**30
-_PER_EVALUATION = 7 * 8  # metrics, float64
-_PER_STEP = 8 * 8  # gradient, update, slots and what follows of one parameter, float64
-_PER_ARRAY = len(LAYER_SERIES) * 8  # at each step, float64
+_ROWS = 32  # of a stack, for an estimate
 
 
 @dataclass(frozen=True)
@@ -56,80 +63,121 @@ class _Choice:
 
 
 def expanded(
-    root: Node, whole: Any, axes: Sequence[Axis], grammar: Grammar
+    root: Node, whole: Any, factors: Sequence[Factor], grammar: Grammar
 ) -> tuple[list[Run], list[PlacedError]]:
     """All runs, or all that is wrong with them.
 
     Args:
         root: the tree with defaults.
         whole: the same as a model.
-        axes: its sweep.
+        factors: its sweep.
         grammar: what it may say.
 
     Raises:
         DataError: a data file cannot be used.
     """
-    too_many = _too_many(root, whole, axes)
+    too_many = _too_many(root, whole, factors)
     if too_many:
         return [], too_many
-    cells, mistakes = _cells(root, axes, grammar)
+    cells, mistakes = _cells(root, factors, grammar)
+    mistakes = mistakes or _checked_cells(cells, whole)
+    too_large = [] if mistakes else _too_large(cells, _choices_of(whole, factors), whole)
+    if too_large:
+        return [], too_large
     choices: list[_Choice] = []
     for place in range(len(whole.optimizers)):
-        found, wrong = _choices(root, axes, grammar, place)
+        found, wrong = _choices(root, factors, grammar, place)
         choices, mistakes = choices + found, mistakes + wrong
-    mistakes = mistakes or _checked_cells(cells, choices, whole)
     if mistakes:
         return [], mistakes
-    order = [axis.key for axis in axes]
+    order = [axis.key for factor in factors for axis in factor.axes]
     runs = [
         run for cell in cells for choice in choices for run in _runs(cell, choice, order, whole)
     ]
     return runs, _same_labels(root, runs)
 
 
-def _too_many(root: Node, whole: Any, axes: Sequence[Axis]) -> list[PlacedError]:
+def _too_many(root: Node, whole: Any, factors: Sequence[Factor]) -> list[PlacedError]:
     """The mistake of asking for more runs than anybody can wait for."""
-    shared = math.prod(len(axis.items) for axis in axes if not axis.entries)
-    choices = sum(
-        math.prod(len(axis.items) for axis in axes if i in axis.entries)
-        for i in range(len(whole.optimizers))
-    )
-    count = shared * choices * len(whole.train.seeds)
+    count = size(factors, None) * _choices_of(whole, factors) * len(whole.train.seeds)
     if count <= MAX_RUNS:
         return []
-    what = f"{count} runs, of which {MAX_RUNS} are allowed"
-    path = ("sweep",) if axes else ("train", "seeds")
+    base = _cell(root, {}, (whole.dataset, whole.model, whole.train))
+    what = f"{_estimated(count, count * _seconds(base, count), count * _bytes(base, whole))}; "
+    what += f"{MAX_RUNS} runs are allowed"
+    path = ("sweep",) if factors else ("train", "seeds")
     return [mistake(root, path, what, "sweep fewer values or lower train.seeds", at_key=True)]
 
 
+def _too_large(cells: Sequence[_Cell], choices: int, whole: Any) -> list[PlacedError]:
+    """The mistake of asking for more memory than a computer has."""
+    runs = [choices * len(cell.train.seeds) for cell in cells]
+    held = sum(n * _bytes(cell, whole) for n, cell in zip(runs, cells, strict=True))
+    held += max(stack_bytes(_task(cell, 0, 0), rows=1) for cell in cells)
+    if held <= MAX_BYTES:
+        return []
+    work = sum(n * _seconds(cell, n) for n, cell in zip(runs, cells, strict=True))
+    what = f"{_estimated(sum(runs), work, held)} of memory"
+    fix = f"stay below {MAX_BYTES // 2**30} GiB with fewer runs, epochs, samples or traces"
+    return [mistake(cells[0].tree, ("train", "epochs"), what, fix)]
+
+
+def _estimated(runs: int, seconds: float, held: float) -> str:
+    """What so many runs would take, in words."""
+    noun = "run" if runs == 1 else "runs"
+    return f"{runs} {noun} would take about {duration(seconds)} of one core and {bytes_of(held)}"
+
+
+def _seconds(cell: _Cell, runs: int) -> float:
+    """An estimate of how long one core trains a run, one of so many in the cell."""
+    rows = min(runs, _ROWS)
+    return stack_seconds(_task(cell, 0, 0), cell.train.eval_every, rows) / rows
+
+
+def _bytes(cell: _Cell, whole: Any) -> float:
+    """An estimate of what is kept of a run, on average over the seeds."""
+    task, trace = _task(cell, 0, 0), whole.trace
+    traced = traced_bytes(task, len(trace.params), layers=trace.layers)
+    # The first seed alone is traced.
+    return kept_bytes(task, cell.train.eval_every) + traced / len(cell.train.seeds)
+
+
+def _choices_of(whole: Any, factors: Sequence[Factor]) -> int:
+    """How many settings the optimizers have together."""
+    return sum(size(factors, i) for i in range(len(whole.optimizers)))
+
+
 def _cells(
-    root: Node, axes: Sequence[Axis], grammar: Grammar
+    root: Node, factors: Sequence[Factor], grammar: Grammar
 ) -> tuple[list[_Cell], list[PlacedError]]:
     """Every combination of the axes that touch the problem."""
     cells: list[_Cell] = []
     mistakes: list[PlacedError] = []
-    for tree, tags in combinations(root, [axis for axis in axes if not axis.entries]):
+    for tree, tags in combinations(root, factors, None):
         parts = []
         for key in ("dataset", "model", "train"):
             part, found = checked(grammar, tree, (key,))
             parts.append(part)
             mistakes += [error for _, error in found]
         if not mistakes:
-            dataset, model, train = parts
-            kind = DATASETS[dataset.name]
-            cells.append(
-                _Cell(tree, tags, _built(kind, dataset), _built(MLP, model), _train(train))
-            )
+            cells.append(_cell(tree, tags, parts))
     return cells, mistakes
 
 
+def _cell(tree: Node, tags: Mapping[str, str], parts: Sequence[Any]) -> _Cell:
+    """A cell of validated sections."""
+    dataset, model, train = parts
+    data = _built(DATASETS[dataset.name], dataset)
+    return _Cell(tree, tags, data, _built(MLP, model), _train(train))
+
+
 def _choices(
-    root: Node, axes: Sequence[Axis], grammar: Grammar, i: int
+    root: Node, factors: Sequence[Factor], grammar: Grammar, i: int
 ) -> tuple[list[_Choice], list[PlacedError]]:
     """Every combination of the axes of optimizer `i`."""
     choices: list[_Choice] = []
     mistakes: list[PlacedError] = []
-    for tree, tags in combinations(root, [axis for axis in axes if i in axis.entries]):
+    for tree, tags in combinations(root, factors, i):
         section, found = checked(grammar, tree, ("optimizers", i))
         mistakes += [error for _, error in found]
         if section is not None:
@@ -176,12 +224,9 @@ def _task(cell: _Cell, seed: int, position: int) -> Task:
     )
 
 
-def _checked_cells(
-    cells: Sequence[_Cell], choices: Sequence[_Choice], whole: Any
-) -> list[PlacedError]:
-    """What only shows with the data at hand: batches, traced parameters, memory."""
+def _checked_cells(cells: Sequence[_Cell], whole: Any) -> list[PlacedError]:
+    """What only shows with the data at hand: batches and traced parameters."""
     mistakes: list[PlacedError] = []
-    total = 0
     for cell in cells:
         task = _task(cell, 0, 0)
         size, most = task.batch_size, task.dataset.train_size
@@ -190,26 +235,7 @@ def _checked_cells(
             fix = f"use at most {most}, or more samples"
             mistakes.append(mistake(cell.tree, ("train", "batch_size"), what, fix))
         mistakes += _untraceable(cell.tree, task, whole.trace.params)
-        every = len(cell.train.seeds) * _kept_bytes(task, cell.train)
-        total += len(choices) * (every + _traced_bytes(task, whole.trace))
-    if total > MAX_BYTES and not mistakes:
-        what = f"the results would take about {total / 2**30:.3g} GiB of memory"
-        fix = f"stay below {MAX_BYTES // 2**30} GiB with fewer runs, epochs or traces"
-        mistakes.append(mistake(cells[0].tree, ("train", "epochs"), what, fix))
     return mistakes
-
-
-def _kept_bytes(task: Task, train: Train) -> int:
-    """Roughly what is kept of every run: final parameters and metrics."""
-    evaluations = train.epochs // train.eval_every + 1
-    return layout_of(task).size * 8 + evaluations * _PER_EVALUATION
-
-
-def _traced_bytes(task: Task, trace: Any) -> int:
-    """Roughly what is recorded of the first seed's run: traces and norms."""
-    arrays = len(layout_of(task).tensors) if trace.layers else 0
-    at_each_step = _PER_STEP * len(trace.params) + _PER_ARRAY * arrays
-    return task.epochs * task.steps_per_epoch * at_each_step
 
 
 def _untraceable(tree: Node, task: Task, params: Sequence[str]) -> list[PlacedError]:

@@ -79,7 +79,7 @@ class Experiment:
         """
         digests = {data.path: data.table.sha256 for data in self.data_files}
         digests |= zip(self.resolved["plugins"], (p.sha256 for p in self.plugins), strict=True)
-        decisive = {**self.resolved, "sweep": list(self.resolved["sweep"].items())}
+        decisive = {**self.resolved, "sweep": _in_order(self.resolved["sweep"])}
         text = json.dumps([__version__, _with_paths(decisive, digests)], sort_keys=True)
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
@@ -103,6 +103,11 @@ class Experiment:
     def data_files(self) -> set[File]:
         """The data files that the runs read."""
         return {run.task.dataset for run in self.runs if isinstance(run.task.dataset, File)}
+
+
+def _in_order(sweep: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The keys of a sweep and of its groups with their values, their order kept in JSON."""
+    return [(k, _in_order(v) if isinstance(v, dict) else v) for k, v in sweep.items()]
 
 
 def _with_paths(tree: Any, paths: Mapping[str, str]) -> Any:

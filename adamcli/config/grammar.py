@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from adamcli.config.models import Section, field, named_section, section, union
 from adamcli.config.names import check_name
 from adamcli.config.nodes import Node, Path, lookup
+from adamcli.config.ranges import SCHEMA as SWEEP
 from adamcli.config.sections import (
     DATASETS_BY_NAME,
     EVERY_OPTIMIZERS,
@@ -96,7 +97,7 @@ def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]
         **PLAIN,
         "plugins": list[str],
         "optimizers": Annotated[list[optimizer], Field(min_length=1)],  # type: ignore[valid-type]
-        "sweep": dict[str, Annotated[list[Any], Field(min_length=1)]],
+        "sweep": Annotated[dict[str, Any], WithJsonSchema(SWEEP)],
     }
     fields: dict[str, Any] = {s.name: (types[s.name], field(s)) for s in TOP}
     experiment = section("the experiment", TOP, **fields)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from adamcli.config.additions import plugin_names, plugins_of, used, with_given
+from adamcli.config.axes import Factor
 from adamcli.config.expansion import expanded
 from adamcli.config.experiment import Experiment
 from adamcli.config.files import find, read_text
@@ -33,7 +34,7 @@ from adamcli.config.paths import optimizer_names, overridden
 from adamcli.config.reader import read
 from adamcli.config.sections import with_defaults
 from adamcli.config.selection import selected
-from adamcli.config.sweep import Axis, axes_of
+from adamcli.config.sweep import factors_of, resolved_sweep
 from adamcli.errors import ConfigErrors
 from adamcli.optimizers import RULES
 from adamcli.plugins import AnyPlugin
@@ -70,16 +71,16 @@ def load(
     root = _completed(root, file)
     known = grammar(plugins_of(root, plugins))
     whole, unfit = checked(known, root)
-    axes, unswept = axes_of(root, known)
+    factors, unswept = factors_of(root, known)
     mistakes += [*refused, *(error for _, error in unfit), *unswept]
     mistakes += _same_labels(root, {place for place, _ in unfit}) + _same_seeds(root)
     if mistakes:
         raise _all(mistakes)
-    runs, mistakes = expanded(root, whole, axes, known)
+    runs, mistakes = expanded(root, whole, factors, known)
     if mistakes:
         raise _all(mistakes)
     own = used(known.plugins, {run.optimizer for run in runs}, plugins)
-    resolved = _resolved(whole, axes, own)
+    resolved = _resolved(whole, factors, own)
     return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, root), tuple(own))
 
 
@@ -111,11 +112,13 @@ def _completed(root: Node, file: pathlib.Path) -> Node:
 
 def _file_paths(root: Node) -> list[Path]:
     """Where the tree may name files: data, a sweep of data, plug-ins."""
-    swept = lookup(root, ("sweep", "dataset.path"))
-    count = len(swept.value) if swept is not None and isinstance(swept.value, list) else 0
-    plugins = range(len(items_of(root, "plugins")))
-    lists = [("sweep", "dataset.path", i) for i in range(count)]
-    return [("dataset", "path"), *lists, *(("plugins", i) for i in plugins)]
+    lists: list[Path] = [("sweep", "dataset.path"), ("sweep", "together", "dataset.path")]
+    paths: list[Path] = [("dataset", "path")]
+    for listed in [*lists, ("plugins",)]:
+        node = lookup(root, listed)
+        count = len(node.value) if node is not None and isinstance(node.value, list) else 0
+        paths += [(*listed, i) for i in range(count)]
+    return paths
 
 
 def _same_labels(root: Node, unfit: Container[Path]) -> list[PlacedError]:
@@ -154,12 +157,14 @@ def _all(mistakes: Sequence[PlacedError]) -> Exception:
     return ConfigErrors([first, *others]) if others else first
 
 
-def _resolved(whole: Any, axes: Sequence[Axis], plugins: Sequence[AnyPlugin]) -> dict[str, Any]:
+def _resolved(
+    whole: Any, factors: Sequence[Factor], plugins: Sequence[AnyPlugin]
+) -> dict[str, Any]:
     """Every setting of an experiment; what optimizers take from `train` only there."""
     tree: dict[str, Any] = dumped(whole)
     tree["plugins"] = [os.path.abspath(plugin.path) for plugin in plugins]
     tree["optimizers"] = [_entry(section) for section in whole.optimizers]
-    tree["sweep"] = {axis.key: list(axis.values) for axis in axes}
+    tree["sweep"] = resolved_sweep(factors)
     return tree
 
 
@@ -180,6 +185,8 @@ def _origins(resolved: Any, root: Node) -> dict[str, str]:
     found: dict[str, str] = {}
     for path in _leaves(resolved, ()):
         node = lookup(root, path)
+        if path[:2] == ("sweep", "together"):
+            node = node or lookup(root, ("sweep", "halton", *path[2:]))
         found[dotted(path)] = node.origin if node is not None else "default"
     return found
 

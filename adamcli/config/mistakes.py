@@ -147,11 +147,11 @@ class _Explainer:
             return f"expected a mapping, got {brief(got)}", f"write {{name: {[*near, *names][0]}}}"
         section, setting = self._section_and_setting(path)
         if path[0] == "sweep":
-            return f"expected {_SWEEP.get(len(path), 'a value')}, got {_got(kind, got)}", _SWEEP_FIX
+            return f"expected a mapping, got {brief(got)}", _SWEEP_FIX
         if setting is None or section is None:
             return f"expected a mapping, got {brief(got)}", "write its keys below it, one to a line"
         item = isinstance(path[-1], int)
-        what = f"expected {_expected(setting, item)}, got {_got(kind, got)}"
+        what = f"expected {expected(setting, item)}, got {_got(kind, got)}"
         return what, _fix(setting, got)
 
     def _section_and_setting(self, path: Path) -> tuple[type[Section] | None, Setting | None]:
@@ -162,7 +162,6 @@ class _Explainer:
         return section, section.settings.get(str(path[-1])) if section else None
 
 
-_SWEEP = {1: "a mapping", 2: "a non-empty list"}
 _SWEEP_FIX = "write a path and its values, such as dataset.noise: [0.1, 0.2]"
 
 
@@ -173,7 +172,7 @@ def _got(kind: str, got: Any) -> str:
     return f"a list of {len(got)}" if got else "an empty list"
 
 
-def _expected(setting: Setting, item: bool = False) -> str:
+def expected(setting: Setting, item: bool = False) -> str:
     """What a setting, or an item of its list, takes, in words."""
     if setting.choices:
         return f"one of {setting.range}"
@@ -194,7 +193,7 @@ def _fix(setting: Setting, got: Any) -> str:
     if setting.kind is dict:
         return "write its keys below it, one to a line"
     example = "" if setting.required or setting.default is None else _example(setting.default)
-    return f"give {setting.name} ({setting.doc}) {_expected(setting)}{example}"
+    return f"give {setting.name} ({setting.doc}) {expected(setting)}{example}"
 
 
 def _is_number(text: str) -> bool:

@@ -17,6 +17,7 @@ from adamcli.config.nodes import (
     mistake_at,
     shown,
 )
+from adamcli.config.ranges import GROUPS
 from adamcli.config.reader import read
 from adamcli.config.sections import KEYS
 from adamcli.text import suggestion
@@ -43,7 +44,7 @@ def resolve(root: Node, dotted: str) -> list[Path]:
     text = re.sub(r"\[(\d+)\]", r".\1", dotted)
     head, _, rest = text.partition(".")
     if head == "sweep" and rest:
-        return [("sweep", dotted.partition(".")[2])]
+        return [_below_sweep(dotted.partition(".")[2])]
     if head == "optimizers" and rest:
         entry, _, below = rest.partition(".")
         if entry.isdecimal():
@@ -131,6 +132,12 @@ def _below(root: Node, path: Path, rest: str) -> Path:
             what = f"{shown(path)} is {brief(node.value)}, not a mapping"
             raise UnknownPathError(what, "set the whole of it")
     return path
+
+
+def _below_sweep(key: str) -> Path:
+    """The place of a key of the sweep, or of one of a group; the key may hold dots."""
+    group, _, rest = key.partition(".")
+    return ("sweep", group, rest) if group in GROUPS and rest else ("sweep", key)
 
 
 def _index(items: Sequence[Node], text: str) -> int:

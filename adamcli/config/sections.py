@@ -121,7 +121,7 @@ TOP = (
     Setting("plugins", list, (), "Python files with optimizers of your own"),
     Setting("optimizers", dict, MISSING, "the rules to compare, each with its settings", many=True),
     Setting("trace", dict, {}, "what is recorded at every step"),
-    Setting("sweep", dict, {}, "lists of values by dotted path; all combinations are run"),
+    Setting("sweep", dict, {}, "lists or ranges of values by dotted path; all combinations run"),
 )
 KEYS = tuple(s.name for s in TOP)
 """What may stand at the top of a file."""

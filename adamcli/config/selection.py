@@ -8,6 +8,7 @@ from dataclasses import replace
 from adamcli.config.names import suggestion_of_rule
 from adamcli.config.nodes import Node, Source, child, inserted, items_of
 from adamcli.config.paths import UnknownPathError, optimizer_names, optimizer_places, resolve
+from adamcli.config.ranges import GROUPS
 from adamcli.errors import UsageError
 from adamcli.text import safe, slug
 
@@ -59,12 +60,19 @@ def _with_sweep(root: Node, place_of: dict[int, int]) -> Node:
     sweep = child(root, "sweep")
     if sweep is None or not sweep.children:
         return root
+    return inserted(root, ("sweep",), _pruned(root, sweep, place_of))
+
+
+def _pruned(root: Node, sweep: Node, place_of: dict[int, int]) -> Node:
+    """The sweep, or a group of it, with the axes that are left."""
     axes: dict[str, Node] = {}
     for key, node in sweep.children.items():
-        new = _new_key(root, key, place_of)
-        if new is not None:
+        if key in GROUPS:
+            group = _pruned(root, node, place_of)
+            axes |= {key: group} if any("." in under for under in group.children) else {}
+        elif (new := _new_key(root, key, place_of)) is not None:
             axes[new] = node
-    return inserted(root, ("sweep",), replace(sweep, value=axes))
+    return replace(sweep, value=axes)
 
 
 def _new_key(root: Node, key: str, place_of: dict[int, int]) -> str | None:

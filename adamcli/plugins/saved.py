@@ -81,17 +81,17 @@ class StandIn:
 
     def init(self, params: Array, layout: Layout) -> State:
         """Refused."""
-        self._refuse()
+        self.refuse()
 
     def update(self, grads: Array, state: State, step: Step) -> Array:
         """Refused."""
-        self._refuse()
+        self.refuse()
 
     def trace(self, series: Mapping[str, Array], lr: Array, t: Array) -> dict[str, Array]:
         """Refused."""
-        self._refuse()
+        self.refuse()
 
-    def _refuse(self) -> NoReturn:
+    def refuse(self) -> NoReturn:
         """Say how to let the plug-in's code run.
 
         Raises:

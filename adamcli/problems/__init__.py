@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adamcli.problems.costs import kept_bytes, stack_bytes, stack_seconds, traced_bytes
 from adamcli.problems.datafile import File
 from adamcli.problems.datasets import (
     Blobs,
@@ -36,8 +37,12 @@ __all__ = [
     "Problem",
     "Split",
     "Task",
+    "kept_bytes",
     "layout_of",
     "predict",
     "row_bytes",
+    "stack_bytes",
     "stack_key",
+    "stack_seconds",
+    "traced_bytes",
 ]

@@ -28,7 +28,7 @@ from adamcli.seeding import Rng, Streams, streams
 # A product's last bits depend on the width of its operands, so data are always evaluated in
 # pieces of this many columns. Not a power of two: rows whose addresses lie a multiple of
 # 4096 bytes apart compete for the same places in the cache (a third slower, measured).
-_CHUNK = 800
+CHUNK = 800
 
 # Shuffled batches are gathered ahead, up to so many bytes for a whole stack.
 _WINDOW_BYTES = 64 * 2**20
@@ -54,8 +54,7 @@ def stack_key(task: Task) -> tuple[object, ...]:
 def row_bytes(task: Task) -> int:
     """Roughly the memory that one run of a stack needs, in bytes."""
     rows = task.dataset.features + 1 + task.outputs
-    columns = max(task.batch_size, _CHUNK)
-    activations = 4 * columns * (sum(task.model.hidden) + rows)
+    activations = 4 * task.batch_size * (sum(task.model.hidden) + rows)
     data = 2 * rows * (task.dataset.train_size + task.dataset.test_samples)
     return np.dtype(task.dtype).itemsize * (8 * layout_of(task).size + activations + data)
 
@@ -253,11 +252,11 @@ class NetworkStack:
         """Loss, float64, and whether it is classed right, of each of (1, n, F + 1 + K) samples."""
         inputs, targets = self._parts(samples)
         logits = np.empty(targets.shape, targets.dtype)
-        for at in range(0, logits.shape[-1], _CHUNK):
-            piece = inputs[:, :, at : at + _CHUNK]
+        for at in range(0, logits.shape[-1], CHUNK):
+            piece = inputs[:, :, at : at + CHUNK]
             work = self._workspace(1, piece.shape[-1])
             _forward(weights, piece, work)
-            logits[:, :, at : at + _CHUNK] = work.logits
+            logits[:, :, at : at + CHUNK] = work.logits
         losses = self._loss.per_sample(logits, targets)
         return losses[0].astype(np.float64, copy=False), self._loss.correct(logits, targets)[0]
 

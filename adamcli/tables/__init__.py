@@ -14,6 +14,8 @@ from adamcli.tables.listings import (
     settings_table,
 )
 from adamcli.tables.live import LiveView, Mode
+from adamcli.tables.planning import plan_table
+from adamcli.tables.reproduction import reproduction_table
 from adamcli.tables.results import comparison_table, summary_table
 
 __all__ = [
@@ -23,9 +25,11 @@ __all__ = [
     "facts_table",
     "families_table",
     "page",
+    "plan_table",
     "properties_table",
     "registry_table",
     "replay_table",
+    "reproduction_table",
     "rule_page",
     "rules_table",
     "runs_table",

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from adamcli.text import duration as duration
+
 EN_DASH = "\N{EN DASH}"
 
 
@@ -46,18 +48,6 @@ def span(name: str, low: float, high: float) -> str:
         if number(low, digits) != number(high, digits):
             return EN_DASH.join((number(low, digits), number(high, digits)))
     return ""
-
-
-def duration(seconds: float) -> str:
-    """A time as `0.4 s`, `12 s`, `3 min 05 s` or `2 h 07 min`."""
-    whole = round(seconds)
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def count(n: int, noun: str) -> str:
