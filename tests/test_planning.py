@@ -131,7 +131,8 @@ def test_estimates_know_processes_and_traces():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from Linux's /proc")
 def test_the_memory_of_a_training_is_about_what_is_estimated():
-    sets = ["model.hidden=[400, 400]", "train.seeds=4", "dataset.samples=64", "train.epochs=1"]
+    big = ["dataset.samples=5000", "train.batch_size=5000", "model.hidden=[128, 128]"]
+    sets = [*big, "train.epochs=1", "train.seeds=4"]
     code = (
         "import pathlib, re, sys; from adamcli import config, runner\n"
         "runs = config.load(pathlib.Path('tiny.yaml'), sys.argv[1:]).runs\n"
