@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shlex
@@ -132,7 +133,7 @@ def test_json_is_one_document_and_nothing_else(cli):
     code, out, err = cli("run", "tiny.yaml", "--json", "--seeds", "2", "--no-figures")
     document = json.loads(out)
     assert (code, err) == (0, "")
-    assert [*document] == ["run", "status", "results", "figures"]
+    assert [*document] == ["run", "status", "results", "figures", "verdicts"]
     assert document["status"] == "finished"
     assert [(r["label"], r["seed"]) for r in document["results"]] == [
         ("sgdm", 0),
@@ -174,6 +175,42 @@ def test_compare_pairs_optimizers_on_the_same_seeds(cli):
     assert sum(w["alone"] + w["shared"] for w in document["wins"]) >= 4
     settings = json.loads(cli("config", "show", document["run"] + "/config.yaml", "--json")[1])
     assert [o["lr"] for o in settings["config"]["optimizers"]] == [0.01, 0.001]
+
+
+def test_json_has_the_verdict_on_every_pair_and_metric(cli):
+    args = ["compare", "adam", "sgd", "rmsprop", "--config", "tiny.yaml", "--no-figures"]
+    document = json.loads(cli(*args, "--json", "--seeds", "6")[1])
+    verdicts = document["verdicts"]
+    pairs = [("adam", "sgd"), ("adam", "rmsprop"), ("sgd", "rmsprop")]
+    targets = [f"steps to test_accuracy {value}" for value in (0.9, 0.95, 0.99)]
+    assert [(v["metric"], v["a"], v["b"]) for v in verdicts] == [
+        (metric, *pair) for metric in ("test_loss", "test_accuracy", *targets) for pair in pairs
+    ]
+    first = verdicts[0]
+    losses = {(r["label"], r["seed"]): r["test_loss"] for r in document["results"]}
+    ratios = [math.log(losses["adam", seed] / losses["sgd", seed]) for seed in range(6)]
+    assert (first["n"], first["unit"]) == (6, "log ratio")
+    assert first["difference"] == pytest.approx(sum(ratios) / 6, rel=1e-12)
+    assert first["low"] < first["difference"] < first["high"]
+    assert {"p", "p_adjusted", "p_together", "p_better", "detectable"} <= first.keys()
+    # No seed shows anything of three pairs at six seeds: infinite, which JSON has not.
+    assert verdicts[-1]["detectable"] is None
+    words = {"a better", "b better", "not distinguishable"}
+    assert {v["verdict"] for v in verdicts} <= words
+    assert all(v["reason"] for v in verdicts)
+    assert json.loads(cli("show", "--json")[1])["verdicts"] == verdicts
+
+
+def test_verdicts_are_printed_below_the_table_where_seeds_are_paired(cli):
+    args = ["run", "tiny.yaml", "--no-figures"]
+    assert "erdict" not in cli(*args)[1]
+    assert cli(*args, "--seeds", "3")[1].endswith("no verdict: 3 seeds, at least 6 are needed\n")
+    _, out, _ = cli(*args, "--seeds", "6")
+    assert "\nVerdicts over 6 paired seeds\n" in out
+    assert out == cli("show")[1]
+    alone = cli("compare", "adam", "--config", "tiny.yaml", "--seeds", "6", "--no-figures")
+    assert alone[0] == 0
+    assert "erdict" not in alone[1]
 
 
 def test_compare_uses_the_standard_experiment_and_20_seeds(cli):

@@ -10,22 +10,20 @@ def show(
     out: options.Out = options.OUTPUTS,
     json: options.Json = False,
 ) -> None:
-    """Print the table of a finished run from its saved data.
+    """Print the table and the verdicts of a finished run from its saved data.
 
     Every file is checked against its recorded hash first; damaged data is refused.
 
     Example: adamcli show spiral
     """
     from adamcli import store
-    from adamcli.cli.train import run_document
+    from adamcli.cli.train import run_document, show_result
     from adamcli.tables import summary_table
 
     result = store.find(run, out).load()
-    if json:
-        output.show_json(run_document(result))
-        return
-    output.show(summary_table(result))
-    output.say(f"saved {result.path}")
+    show_result(result, summary_table, run_document if json else None)
+    if not json:
+        output.say(f"saved {result.path}")
 
 
 def runs(out: options.Out = options.OUTPUTS, json: options.Json = False) -> None:

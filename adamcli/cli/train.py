@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from adamcli.cli.session import Request
     from adamcli.config import Experiment, Run
+    from adamcli.stats import Verdict
     from adamcli.store import Result
 
 STANDARD = Path("configs/spiral.yaml")
@@ -54,7 +55,7 @@ def run(
             show_plan(experiment, request)
             return
         result = carry_out(experiment, request, ready)
-    _present(result, request, summary_table, run_document(result))
+    _present(result, request, summary_table, run_document)
     _refuse_failures(result)
 
 
@@ -95,12 +96,14 @@ def compare(
             show_plan(experiment, request)
             return
         result = carry_out(experiment, request, ready)
-    _present(result, request, comparison_table, compare_document(result))
+    _present(result, request, comparison_table, compare_document)
     _refuse_failures(result)
 
 
-def run_document(result: Result) -> dict[str, Any]:
+def run_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """What `run --json` prints."""
+    from dataclasses import asdict
+
     return {
         "run": str(result.path),
         "status": result.status,
@@ -121,17 +124,18 @@ def run_document(result: Result) -> dict[str, Any]:
             for history in result.histories
         ],
         "figures": [str(path) for path in result.figures],
+        "verdicts": [asdict(verdict) for verdict in verdicts],
     }
 
 
-def compare_document(result: Result) -> dict[str, Any]:
+def compare_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """What `compare --json` prints: the document of `run`, summaries and wins."""
     from dataclasses import asdict
 
     from adamcli import stats
 
     return {
-        **run_document(result),
+        **run_document(result, verdicts),
         "summaries": [asdict(summary) for summary in stats.summarize(result.histories)],
         "wins": [asdict(wins) for wins in stats.wins(result.histories)],
     }
@@ -163,19 +167,34 @@ def _sets_seeds(overrides: list[str] | None) -> bool:
     return any(text.partition("=")[0].strip() == "train.seeds" for text in overrides or [])
 
 
+def show_result(
+    result: Result,
+    table: Callable[[Result], RenderableType],
+    document: Callable[[Result, Sequence[Verdict]], dict[str, Any]] | None,
+) -> None:
+    """A document with the verdicts on stdout or, without one, a table and the verdicts in words."""
+    from adamcli import stats
+    from adamcli.tables import label_colours, stack, verdicts_in_words
+
+    verdicts = stats.verdicts(result.histories)
+    if document is not None:
+        output.show_json(document(result, verdicts))
+        return
+    told = verdicts_in_words(verdicts, label_colours(result.experiment.runs))
+    output.show(stack(table(result), *([told] if told else [])))
+
+
 def _present(
     result: Result,
     request: Request,
     table: Callable[[Result], RenderableType],
-    document: dict[str, Any],
+    document: Callable[[Result, Sequence[Verdict]], dict[str, Any]],
 ) -> None:
-    """The result on stdout and what to try next on stderr."""
-    if request.json:
-        output.show_json(document)
+    """The result with its verdicts on stdout and what to try next on stderr."""
+    if request.json or not request.quiet:
+        show_result(result, table, document if request.json else None)
+    if request.silent:
         return
-    if request.quiet:
-        return
-    output.show(table(result))
     output.say(f"saved {result.path}")
     for figure in result.figures:
         output.say(f"      {figure}")

@@ -1,4 +1,4 @@
-"""What adamcli prints: tables of results, lists of what there is, the view of a training."""
+"""What adamcli prints: results, verdicts, lists of what there is, the view of a training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from adamcli.tables.listings import (
 from adamcli.tables.live import LiveView, Mode
 from adamcli.tables.planning import plan_table
 from adamcli.tables.reproduction import reproduction_table
-from adamcli.tables.results import comparison_table, summary_table
+from adamcli.tables.results import comparison_table, label_colours, summary_table
+from adamcli.tables.verdicts import verdicts_in_words
 
 __all__ = [
     "LiveView",
@@ -24,6 +25,7 @@ __all__ = [
     "comparison_table",
     "facts_table",
     "families_table",
+    "label_colours",
     "page",
     "plan_table",
     "properties_table",
@@ -36,4 +38,5 @@ __all__ = [
     "settings_table",
     "stack",
     "summary_table",
+    "verdicts_in_words",
 ]
