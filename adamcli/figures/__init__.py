@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from adamcli.figures import boundary, curves, layers, trace
+from adamcli.figures import boundary, curves, layers, seeds, targets, trace
 from adamcli.figures.comparison import MAX_COMPARED, draw_comparison
 from adamcli.figures.glyphs import fonts
 from adamcli.figures.layers import draw_layers
@@ -23,6 +23,8 @@ from adamcli.figures.trace import draw_trace
 
 FAMILIES: dict[str, Callable[[Subject], Plans]] = {
     "curves": curves.plans,
+    "seeds": seeds.plans,
+    "targets": targets.plans,
     "boundary": boundary.plans,
     "trace": trace.plans,
     "layers": layers.plans,

@@ -24,11 +24,10 @@ from adamcli.figures.scales import (
     shown,
 )
 from adamcli.figures.style import Page, look
-from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
+from adamcli.figures.subject import Plans, Subject, Trained, by_label, plans_by_cell
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
 from adamcli.palette import DASHED, SOLID, Dash, Style
-from adamcli.text import slug
 
 
 class Panel(NamedTuple):
@@ -114,14 +113,7 @@ def _quartiles(seeds: Array) -> Array:
 
 def plans(subject: Subject) -> Plans:
     """A figure of each cell."""
-    cells = list(subject.cells().items())
-    notes = []
-    if len(cells) > MAX_CELLS:
-        notes = [f"curves: the first {MAX_CELLS} of {len(cells)} cells, the others are left out"]
-    return [
-        Plan(f"curves-{slug(cell)}" if cell else "curves", partial(_draw, subject, cell, trained))
-        for cell, trained in cells[:MAX_CELLS]
-    ], notes
+    return plans_by_cell("curves", subject.cells(), MAX_CELLS, partial(_draw, subject))
 
 
 @look()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from matplotlib.figure import Figure
 
 from adamcli.history import RunHistory
 from adamcli.palette import Style, run_styles, setting_of
+from adamcli.text import slug
 
 if TYPE_CHECKING:
     from adamcli.config import Experiment, Run
@@ -88,6 +91,31 @@ class Subject:
         for one in self.trained:
             cells.setdefault(one.run.cell, []).append(one)
         return cells
+
+    def paired_cells(self) -> dict[str, list[Trained]]:
+        """The cells in which several labels have several seeds, with these labels' runs."""
+        paired: dict[str, list[Trained]] = {}
+        for cell, trained in self.cells().items():
+            groups = [group for group in by_label(trained).values() if len(group) > 1]
+            if len(groups) > 1:
+                paired[cell] = [one for group in groups for one in group]
+        return paired
+
+
+def plans_by_cell(
+    family: str,
+    cells: Mapping[str, Sequence[Trained]],
+    most: int,
+    draw: Callable[[str, Sequence[Trained]], Figure],
+) -> Plans:
+    """A figure of each of the first cells, and a line on the others."""
+    notes = []
+    if len(cells) > most:
+        notes = [f"{family}: the first {most} of {len(cells)} cells, the others are left out"]
+    return [
+        Plan(f"{family}-{slug(cell)}" if cell else family, partial(draw, cell, trained))
+        for cell, trained in islice(cells.items(), most)
+    ], notes
 
 
 def by_label(trained: Sequence[Trained]) -> dict[str, list[Trained]]:
