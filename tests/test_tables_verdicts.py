@@ -90,6 +90,11 @@ def test_a_verdict_reads_the_same_whichever_label_comes_first():
     assert text == told(judged(*reversed(runs)))
 
 
+def test_a_metric_on_which_the_other_one_wins_is_told():
+    later = better("steps to test_accuracy 0.9", verdict=stats.B_BETTER, p_better=0.1)
+    assert "\n  b is better in steps to test accuracy 0.9 (1.11 times)\n" in told([better(), later])
+
+
 def test_the_numbers_are_those_of_the_verdict():
     (first, *_) = judged(ended("good", GOOD), ended("bad", WORSE))
     low, middle, high = (math.exp(x) for x in (first.low, first.difference, first.high))
