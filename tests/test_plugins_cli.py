@@ -187,7 +187,8 @@ def test_a_failed_run_is_shown_saved_and_exit_3(cli, folder):
     assert log.count(f'  File "mine.py", line {LINE}, in update\n') == 2
     assert "\x1b" not in out + err + log
     names = {figure.name for figure in (path / "figures").iterdir()}
-    assert names == {"boundary.png", "curves.png", "trace-adam.png", "trace-mine.png"}
+    drawn = {"boundary.png", "curves.png", "seeds.png", "targets.png"}
+    assert names == drawn | {"trace-adam.png", "trace-mine.png"}
 
 
 def test_a_failed_run_is_not_trained_again_and_fails_the_command_again(cli, folder):
