@@ -7,10 +7,10 @@ import pytest
 from stacks import task
 
 from adamcli.layout import Layout
-from adamcli.problems import DATASETS, MLP, NetworkStack, layout_of, predict
+from adamcli.problems import DATASETS, MLP, NetworkStack, predict
 from adamcli.problems.datasets import Blobs, Circles, Moons, Spiral, Xor
 from adamcli.problems.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
-from adamcli.problems.task import ACTIVATIONS, INITS
+from adamcli.problems.network import ACTIVATIONS, INITS
 from adamcli.seeding import ArticleStreams, PairedStreams
 
 SYNTHETIC = [name for name in DATASETS if name != "file"]
@@ -110,7 +110,7 @@ def test_every_epoch_visits_every_sample_once():
     assert not np.array_equal(seen[0], seen[1])
     for epoch in seen:
         np.testing.assert_array_equal(np.sort(epoch, axis=0), np.sort(train, axis=0))
-    assert params.shape == (1, layout_of(task()).size)
+    assert params.shape == (1, task().layout.size)
 
 
 def test_batches_do_not_depend_on_how_far_ahead_they_are_gathered(monkeypatch):

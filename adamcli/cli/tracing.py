@@ -15,7 +15,6 @@ from adamcli.errors import UsageError
 from adamcli.history import RunHistory
 from adamcli.layout import Array
 from adamcli.palette import run_styles
-from adamcli.problems import layout_of
 from adamcli.runner import train_runs
 from adamcli.store import Result
 from adamcli.text import slug, suggestion
@@ -261,7 +260,7 @@ def _with_seed(runs: Sequence[Run], seed: int | None) -> Run:
 def _canonical(run: Run, param: str) -> str:
     """The parameter's name without blanks, if the network has it."""
     try:
-        layout_of(run.task).index(param)
+        run.task.layout.index(param)
     except ValueError as error:
         raise UsageError(str(error), where="--param", fix="name one entry, W1[0,0]") from error
     return "".join(param.split())

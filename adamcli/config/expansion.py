@@ -17,7 +17,7 @@ from adamcli.config.sections import Train
 from adamcli.config.sweep import Axis, combinations
 from adamcli.history import LAYER_SERIES
 from adamcli.optimizers import RULES, Rule, Wrapping
-from adamcli.problems import DATASETS, MLP, Task, layout_of
+from adamcli.problems import DATASETS, MLP, NetworkTask, Task
 from adamcli.problems.datasets import Dataset
 from adamcli.schedules import SCHEDULES, Schedule
 from adamcli.settings import Setting, settings_of
@@ -162,9 +162,9 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
         )
 
 
-def _task(cell: _Cell, seed: int, position: int) -> Task:
+def _task(cell: _Cell, seed: int, position: int) -> NetworkTask:
     """What a run of the cell minimises."""
-    return Task(
+    return NetworkTask(
         dataset=cell.dataset,
         model=cell.model,
         batch_size=cell.train.batch_size,
@@ -202,19 +202,19 @@ def _checked_cells(
 def _kept_bytes(task: Task, train: Train) -> int:
     """Roughly what is kept of every run: final parameters and metrics."""
     evaluations = train.epochs // train.eval_every + 1
-    return layout_of(task).size * 8 + evaluations * _PER_EVALUATION
+    return task.layout.size * 8 + evaluations * _PER_EVALUATION
 
 
 def _traced_bytes(task: Task, trace: Any) -> int:
     """Roughly what is recorded of the first seed's run: traces and norms."""
-    arrays = len(layout_of(task).tensors) if trace.layers else 0
+    arrays = len(task.layout.tensors) if trace.layers else 0
     at_each_step = _PER_STEP * len(trace.params) + _PER_ARRAY * arrays
     return task.epochs * task.steps_per_epoch * at_each_step
 
 
 def _untraceable(tree: Node, task: Task, params: Sequence[str]) -> list[PlacedError]:
     """Traced parameters that the network has not, or that are named twice."""
-    layout, seen, mistakes = layout_of(task), set[str](), []
+    layout, seen, mistakes = task.layout, set[str](), []
     for i, param in enumerate(params):
         try:
             layout.index(param)

@@ -13,7 +13,7 @@ from adamcli import __version__
 from adamcli.config.writer import annotated_lines, yaml_text
 from adamcli.optimizers import Rule, Wrapping
 from adamcli.plugins import AnyPlugin
-from adamcli.problems import Task
+from adamcli.problems import NetworkTask, Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
 
@@ -102,7 +102,9 @@ class Experiment:
     @property
     def data_files(self) -> set[File]:
         """The data files that the runs read."""
-        return {run.task.dataset for run in self.runs if isinstance(run.task.dataset, File)}
+        tasks = (run.task for run in self.runs)
+        datasets = {task.dataset for task in tasks if isinstance(task, NetworkTask)}
+        return {dataset for dataset in datasets if isinstance(dataset, File)}
 
 
 def _with_paths(tree: Any, paths: Mapping[str, str]) -> Any:

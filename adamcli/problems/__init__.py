@@ -13,9 +13,10 @@ from adamcli.problems.datasets import (
     Split,
     Xor,
 )
-from adamcli.problems.mlp import NetworkStack, layout_of, predict, row_bytes, stack_key
+from adamcli.problems.mlp import NetworkStack, predict
+from adamcli.problems.network import MLP, NetworkTask
 from adamcli.problems.problem import Curved, Problem
-from adamcli.problems.task import MLP, Task
+from adamcli.problems.task import Kind, Task
 
 DATASETS: dict[str, type[Dataset]] = {
     "spiral": Spiral,
@@ -32,12 +33,11 @@ __all__ = [
     "MLP",
     "Curved",
     "Dataset",
+    "Kind",
     "NetworkStack",
+    "NetworkTask",
     "Problem",
     "Split",
     "Task",
-    "layout_of",
     "predict",
-    "row_bytes",
-    "stack_key",
 ]

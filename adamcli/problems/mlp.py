@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -22,45 +22,21 @@ from adamcli.layout import Array, Layout
 from adamcli.problems.activations import ACTIVATION_CLASSES
 from adamcli.problems.curvature import GaussNewton
 from adamcli.problems.losses import loss_for
-from adamcli.problems.task import MLP, Task
 from adamcli.seeding import Rng, Streams, streams
+
+if TYPE_CHECKING:
+    from adamcli.problems.network import MLP, NetworkTask
 
 # A product's last bits depend on the width of its operands, so data are always evaluated in
 # pieces of this many columns. Not a power of two: rows whose addresses lie a multiple of
 # 4096 bytes apart compete for the same places in the cache (a third slower, measured).
-_CHUNK = 800
+CHUNK = 800
 
 # Shuffled batches are gathered ahead, up to so many bytes for a whole stack.
 _WINDOW_BYTES = 64 * 2**20
 
 
-def layout_of(task: Task) -> Layout:
-    """The parameter arrays of a task's network: W1 (F, H1), b1 (H1,), W2 (H1, H2), ..."""
-    widths = [task.dataset.features, *task.model.hidden, task.outputs]
-    shapes: dict[str, tuple[int, ...]] = {}
-    for k in range(1, len(widths)):
-        shapes[f"W{k}"] = (widths[k - 1], widths[k])
-        shapes[f"b{k}"] = (widths[k],)
-    return Layout.of(shapes)
-
-
-def stack_key(task: Task) -> tuple[object, ...]:
-    """What two tasks must have in common to be rows of one stack."""
-    data = (task.dataset.features, task.outputs, task.dataset.train_size, task.dataset.test_samples)
-    network = (task.model.hidden, task.model.activation, task.dtype)
-    return (*data, *network, task.batch_size, task.epochs)
-
-
-def row_bytes(task: Task) -> int:
-    """Roughly the memory that one run of a stack needs, in bytes."""
-    rows = task.dataset.features + 1 + task.outputs
-    columns = max(task.batch_size, _CHUNK)
-    activations = 4 * columns * (sum(task.model.hidden) + rows)
-    data = 2 * rows * (task.dataset.train_size + task.dataset.test_samples)
-    return np.dtype(task.dtype).itemsize * (8 * layout_of(task).size + activations + data)
-
-
-def initial_params(task: Task, layout: Layout, rng: Rng) -> Array:
+def initial_params(task: NetworkTask, layout: Layout, rng: Rng) -> Array:
     """Normal weights and zero biases, (P,) float64, drawn array by array.
 
     Source:  `article` has the deviations 0.8, 0.5, 0.2 of the tutorial (0.5 for every layer
@@ -88,7 +64,7 @@ def _deviation(model: MLP, shape: tuple[int, ...], *, first: bool, last: bool) -
 class _Source:
     """The data and initial parameters of one (dataset, model, seed), shared by its runs."""
 
-    def __init__(self, task: Task, layout: Layout) -> None:
+    def __init__(self, task: NetworkTask, layout: Layout) -> None:
         self.streams: Streams = streams(task.random, task.seed)
         split = task.dataset.split(self.streams)
         dtype = np.dtype(task.dtype)
@@ -107,7 +83,7 @@ def _samples(x: Array, y: Array, outputs: int, dtype: np.dtype) -> Array:
 class _Workspace:
     """Preallocated arrays of one forward and backward pass over B columns, and views of them."""
 
-    def __init__(self, task: Task, runs: int, columns: int) -> None:
+    def __init__(self, task: NetworkTask, runs: int, columns: int) -> None:
         dtype = np.dtype(task.dtype)
         activation = ACTIVATION_CLASSES[task.model.activation]
         shapes = [(runs, width, columns) for width in task.model.hidden]
@@ -143,9 +119,9 @@ class NetworkStack:
         tasks: one per run, all with the same `stack_key`.
     """
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[NetworkTask]) -> None:
         task = tasks[0]
-        self.layout = layout_of(task)
+        self.layout = task.layout
         self.steps_per_epoch = task.steps_per_epoch
         self._task = task
         self._runs = len(tasks)
@@ -157,7 +133,7 @@ class NetworkStack:
         self._read_sources(tasks)
         self._make_window()
 
-    def _read_sources(self, tasks: Sequence[Task]) -> None:
+    def _read_sources(self, tasks: Sequence[NetworkTask]) -> None:
         """Draw data and initial parameters once per seed; start one batch stream per order."""
         sources: dict[Hashable, _Source] = {}
         orders: dict[Hashable, Rng] = {}
@@ -235,8 +211,7 @@ class NetworkStack:
         splits = {"train": slice(0, self._samples)}
         if self._data.shape[1] > self._samples:
             splits["test"] = slice(self._samples, self._data.shape[1])
-        names = [f"{split}_{what}" for split in splits for what in ("loss", "accuracy")]
-        metrics = {name: np.empty(self._runs) for name in names}
+        metrics = {name: np.empty(self._runs) for name in self._task.metrics}
         # Run by run: the products are large enough here, and stacking them would only push
         # the activations out of the cache.
         layers = _layers(params, params, self.layout)
@@ -253,11 +228,11 @@ class NetworkStack:
         """Loss, float64, and whether it is classed right, of each of (1, n, F + 1 + K) samples."""
         inputs, targets = self._parts(samples)
         logits = np.empty(targets.shape, targets.dtype)
-        for at in range(0, logits.shape[-1], _CHUNK):
-            piece = inputs[:, :, at : at + _CHUNK]
+        for at in range(0, logits.shape[-1], CHUNK):
+            piece = inputs[:, :, at : at + CHUNK]
             work = self._workspace(1, piece.shape[-1])
             _forward(weights, piece, work)
-            logits[:, :, at : at + _CHUNK] = work.logits
+            logits[:, :, at : at + CHUNK] = work.logits
         losses = self._loss.per_sample(logits, targets)
         return losses[0].astype(np.float64, copy=False), self._loss.correct(logits, targets)[0]
 
@@ -297,7 +272,7 @@ class NetworkStack:
         return self._bound[2]
 
 
-def predict(task: Task, params: Array, x: Array) -> Array:
+def predict(task: NetworkTask, params: Array, x: Array) -> Array:
     """The probabilities that one trained network gives to points.
 
     Args:
@@ -309,14 +284,14 @@ def predict(task: Task, params: Array, x: Array) -> Array:
     """
     samples = _samples(x, np.zeros(len(x)), task.outputs, np.dtype(task.dtype))[None]
     inputs = samples.transpose(0, 2, 1)[:, : x.shape[1] + 1]
-    layers = _layers(params[None], params[None], layout_of(task))
+    layers = _layers(params[None], params[None], task.layout)
     work = _Workspace(task, 1, len(x))
     _forward([layer.forward for layer in layers], inputs, work)
     chances = loss_for(task.outputs).probabilities(work.logits)[0].T.astype(np.float64)
     return np.concatenate([1 - chances, chances], axis=1) if task.outputs == 1 else chances
 
 
-def _source_key(task: Task) -> Hashable:
+def _source_key(task: NetworkTask) -> Hashable:
     """What decides a run's data and initial parameters."""
     return (task.dataset, task.model.init, task.random, task.seed)
 
