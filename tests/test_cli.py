@@ -296,7 +296,7 @@ def test_show_and_runs_read_what_is_saved(cli):
 
 @pytest.mark.parametrize("what", ["optimizers", "datasets"])
 def test_every_entry_of_a_registry_is_listed_and_explained(cli, what):
-    entries = json.loads(cli(what, "--json")[1])[what]
+    entries = [each for rows in json.loads(cli(what, "--json")[1]).values() for each in rows]
     listed = cli(what)[1]
     for entry in entries:
         assert entry["name"] in listed

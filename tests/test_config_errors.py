@@ -300,6 +300,10 @@ PLACES = [
     "sweep",
     "sweep.adam.lr",
     "sweep.dataset.path",
+    "sweep.problem.size",
+    "problem",
+    "problem.name",
+    "problem.size",
 ]
 
 

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from adamcli import tables
-from adamcli.history import Failure, RunHistory
+from adamcli.history import METRICS, Failure, RunHistory
 from adamcli.optimizers import RULES
 from adamcli.problems import DATASETS
 from adamcli.settings import setting, settings_of
@@ -84,7 +84,7 @@ def result(*histories: RunHistory, missing: Sequence[Run] = (), name: str = "spi
 
 
 def _task(epochs: int) -> SimpleNamespace:
-    return SimpleNamespace(epochs=epochs)
+    return SimpleNamespace(epochs=epochs, metrics=METRICS)
 
 
 ONE_SEED = result(
@@ -261,7 +261,7 @@ def test_lists_show_foreign_text_literally(payload: str):
     for table in (
         tables.runs_table([entry]),
         tables.facts_table({payload: {payload: [payload]}}),
-        tables.registry_table({payload: plugin}),
+        tables.parted_table({"": {payload: plugin}}),
         tables.page(payload, plugin),
     ):
         text = shown(table, width=1000)
@@ -317,7 +317,7 @@ def test_labels_have_the_colour_of_their_figures():
 
 
 def test_optimizers_are_listed_with_their_first_line():
-    text = shown(tables.registry_table(RULES), 100)
+    text = shown(tables.parted_table({"": RULES}), 100)
     assert re.search(
         r"^sgd +Stochastic gradient descent: a step against the gradient\.$", text, re.M
     )

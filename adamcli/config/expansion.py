@@ -6,18 +6,26 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from adamcli.config.experiment import Run
 from adamcli.config.grammar import Grammar
 from adamcli.config.mistakes import checked
 from adamcli.config.names import MAX_RUNS, label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
-from adamcli.config.sections import Train
+from adamcli.config.sections import Train, subjects_of
 from adamcli.config.sweep import Axis, combinations
 from adamcli.history import LAYER_SERIES
 from adamcli.optimizers import RULES, Rule, Wrapping
-from adamcli.problems import DATASETS, MLP, NetworkTask, Task
+from adamcli.problems import (
+    DATASETS,
+    MLP,
+    PROBLEMS,
+    NetworkTask,
+    Objective,
+    ObjectiveTask,
+    Task,
+)
 from adamcli.problems.datasets import Dataset
 from adamcli.schedules import SCHEDULES, Schedule
 from adamcli.settings import Setting, settings_of
@@ -28,14 +36,20 @@ _PER_STEP = 8 * 8  # gradient, update, slots and what follows of one parameter, 
 _PER_ARRAY = len(LAYER_SERIES) * 8  # at each step, float64
 
 
+class _Network(NamedTuple):
+    """A network on a dataset, as what is minimised."""
+
+    dataset: Dataset
+    model: MLP
+
+
 @dataclass(frozen=True)
 class _Cell:
     """One combination of the swept values that touch the problem."""
 
     tree: Node
     tags: Mapping[str, str]
-    dataset: Dataset
-    model: MLP
+    subject: _Network | Objective
     train: Train
 
 
@@ -110,16 +124,13 @@ def _cells(
     mistakes: list[PlacedError] = []
     for tree, tags in combinations(root, [axis for axis in axes if not axis.entries]):
         parts = []
-        for key in ("dataset", "model", "train"):
+        for key in (*subjects_of(tree), "train"):
             part, found = checked(grammar, tree, (key,))
             parts.append(part)
             mistakes += [error for _, error in found]
         if not mistakes:
-            dataset, model, train = parts
-            kind = DATASETS[dataset.name]
-            cells.append(
-                _Cell(tree, tags, _built(kind, dataset), _built(MLP, model), _train(train))
-            )
+            *subject, train = parts
+            cells.append(_Cell(tree, tags, _subject(*subject), _train(train)))
     return cells, mistakes
 
 
@@ -162,15 +173,26 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
         )
 
 
-def _task(cell: _Cell, seed: int, position: int) -> NetworkTask:
+def _subject(section: Any, model: Any = None) -> _Network | Objective:
+    """What the sections of a problem, or of a dataset and a model, stand for."""
+    if model is not None:
+        return _Network(_built(DATASETS[section.name], section), _built(MLP, model))
+    objective: Objective = _built(PROBLEMS[section.name], section)
+    return objective
+
+
+def _task(cell: _Cell, seed: int, position: int) -> Task:
     """What a run of the cell minimises."""
+    subject, train = cell.subject, cell.train
+    if not isinstance(subject, _Network):
+        return ObjectiveTask(objective=subject, epochs=train.epochs, dtype=train.dtype, seed=seed)
     return NetworkTask(
-        dataset=cell.dataset,
-        model=cell.model,
-        batch_size=cell.train.batch_size,
-        epochs=cell.train.epochs,
-        dtype=cell.train.dtype,
-        random=cell.train.random,
+        dataset=subject.dataset,
+        model=subject.model,
+        batch_size=train.batch_size,
+        epochs=train.epochs,
+        dtype=train.dtype,
+        random=train.random,
         seed=seed,
         position=position,
     )
@@ -184,12 +206,7 @@ def _checked_cells(
     total = 0
     for cell in cells:
         task = _task(cell, 0, 0)
-        size, most = task.batch_size, task.dataset.train_size
-        if size > most:
-            what = f"batch_size {size} is more than the {most} training points"
-            fix = f"use at most {most}, or more samples"
-            mistakes.append(mistake(cell.tree, ("train", "batch_size"), what, fix))
-        mistakes += _untraceable(cell.tree, task, whole.trace.params)
+        mistakes += _unfit(cell) + _untraceable(cell.tree, task, whole.trace.params)
         every = len(cell.train.seeds) * _kept_bytes(task, cell.train)
         total += len(choices) * (every + _traced_bytes(task, whole.trace))
     if total > MAX_BYTES and not mistakes:
@@ -197,6 +214,20 @@ def _checked_cells(
         fix = f"stay below {MAX_BYTES // 2**30} GiB with fewer runs, epochs or traces"
         mistakes.append(mistake(cells[0].tree, ("train", "epochs"), what, fix))
     return mistakes
+
+
+def _unfit(cell: _Cell) -> list[PlacedError]:
+    """Training settings that do not fit what is minimised."""
+    subject, train = cell.subject, cell.train
+    if not isinstance(subject, _Network):
+        what, fix = "the article's stream is of a dataset, and this is a problem", "use paired"
+        article = [mistake(cell.tree, ("train", "random"), what, fix)]
+        return article if train.random == "article" else []
+    if train.batch_size <= (most := subject.dataset.train_size):
+        return []
+    what = f"batch_size {train.batch_size} is more than the {most} training points"
+    fix = f"use at most {most}, or more samples"
+    return [mistake(cell.tree, ("train", "batch_size"), what, fix)]
 
 
 def _kept_bytes(task: Task, train: Train) -> int:

@@ -13,7 +13,7 @@ from adamcli import __version__
 from adamcli.config.writer import annotated_lines, yaml_text
 from adamcli.optimizers import Rule, Wrapping
 from adamcli.plugins import AnyPlugin
-from adamcli.problems import NetworkTask, Task
+from adamcli.problems import Kind, NetworkTask, Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
 
@@ -50,6 +50,11 @@ class Run:
     eval_every: int
     traced: tuple[str, ...]
     layers: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What is minimised: statistics over problems never mix kinds."""
+        return self.task.kind
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from adamcli.config.sections import (
     OPTIMIZER_FIELDS,
     OPTIMIZERS_BY_NAME,
     PLAIN,
+    PROBLEMS_BY_NAME,
     SCHEDULES_BY_NAME,
     TOP,
 )
@@ -62,6 +63,8 @@ class Grammar:
         match path:
             case ("dataset",):
                 return DATASETS_BY_NAME
+            case ("problem",):
+                return PROBLEMS_BY_NAME
             case ("optimizers", int()):
                 return self.optimizers
             case ("train", "schedule") | ("optimizers", int(), "schedule"):
@@ -90,9 +93,11 @@ def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]
     """The grammar of adamcli's optimizers and the models of plug-ins."""
     optimizers = {**OPTIMIZERS_BY_NAME, **added}
     optimizer, dataset = union(optimizers), union(DATASETS_BY_NAME)
+    problem = union(PROBLEMS_BY_NAME)
     types: dict[str, Any] = {
         "name": Annotated[str, AfterValidator(check_name)],
         "dataset": dataset,
+        "problem": problem,
         **PLAIN,
         "plugins": list[str],
         "optimizers": Annotated[list[optimizer], Field(min_length=1)],  # type: ignore[valid-type]
@@ -100,7 +105,8 @@ def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]
     }
     fields: dict[str, Any] = {s.name: (types[s.name], field(s)) for s in TOP}
     experiment = section("the experiment", TOP, **fields)
-    checked = {"": experiment, "dataset": dataset, **PLAIN, "optimizers": optimizer}
+    checked = {"": experiment, "dataset": dataset, "problem": problem, **PLAIN}
+    checked["optimizers"] = optimizer
     parts = {name: TypeAdapter(model) for name, model in checked.items()}
     return Grammar(plugins, optimizers, experiment, parts)
 

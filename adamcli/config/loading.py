@@ -31,7 +31,7 @@ from adamcli.config.nodes import (
 )
 from adamcli.config.paths import optimizer_names, overridden
 from adamcli.config.reader import read
-from adamcli.config.sections import with_defaults
+from adamcli.config.sections import SUBJECTS, subjects_of, with_defaults
 from adamcli.config.selection import selected
 from adamcli.config.sweep import Axis, axes_of
 from adamcli.errors import ConfigErrors
@@ -73,6 +73,7 @@ def load(
     axes, unswept = axes_of(root, known)
     mistakes += [*refused, *(error for _, error in unfit), *unswept]
     mistakes += _same_labels(root, {place for place, _ in unfit}) + _same_seeds(root)
+    mistakes += _two_subjects(root)
     if mistakes:
         raise _all(mistakes)
     runs, mistakes = expanded(root, whole, axes, known)
@@ -135,6 +136,16 @@ def _same_labels(root: Node, unfit: Container[Path]) -> list[PlacedError]:
     return mistakes
 
 
+def _two_subjects(root: Node) -> list[PlacedError]:
+    """A dataset or a model beside a problem, which is instead of them."""
+    mine = subjects_of(root)
+    return [
+        mistake(root, (key,), f"{key} beside {mine[0]}", "keep one of the two", at_key=True)
+        for key in SUBJECTS
+        if key in root.children and key not in mine
+    ]
+
+
 def _same_seeds(root: Node) -> list[PlacedError]:
     """Seeds that come twice."""
     seen: set[float] = set()
@@ -157,6 +168,8 @@ def _all(mistakes: Sequence[PlacedError]) -> Exception:
 def _resolved(whole: Any, axes: Sequence[Axis], plugins: Sequence[AnyPlugin]) -> dict[str, Any]:
     """Every setting of an experiment; what optimizers take from `train` only there."""
     tree: dict[str, Any] = dumped(whole)
+    for key in ("dataset", "model") if whole.problem else ("problem",):
+        del tree[key]
     tree["plugins"] = [os.path.abspath(plugin.path) for plugin in plugins]
     tree["optimizers"] = [_entry(section) for section in whole.optimizers]
     tree["sweep"] = {axis.key: list(axis.values) for axis in axes}

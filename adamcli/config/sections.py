@@ -27,10 +27,13 @@ from adamcli.config.models import (
 from adamcli.config.names import MAX_RUNS, check_label, seed_list
 from adamcli.config.nodes import Node, Path, inserted, items_of, lookup
 from adamcli.optimizers import RULES, Wrapping
-from adamcli.problems import DATASETS, MLP
+from adamcli.problems import DATASETS, MLP, PROBLEMS
 from adamcli.schedules import SCHEDULES, Constant, Schedule
 from adamcli.seeding import RANDOM_KINDS
 from adamcli.settings import Setting, setting, settings_of
+
+SUBJECTS = ("dataset", "model", "problem")
+"""The sections that say what is minimised."""
 
 _DEFAULT_NAMES = {"dataset": "spiral", "schedule": "constant"}
 
@@ -65,6 +68,7 @@ _CLIP = Setting("clip_norm", float, None, f"{_CLIP_DOC}; instead of train's", gt
 _OWN_SCHEDULE = Setting("schedule", dict, None, f"{_SCHEDULE_DOC}, instead of train's")
 
 DATASETS_BY_NAME = sections_by_name(DATASETS, default=_DEFAULT_NAMES["dataset"])
+PROBLEMS_BY_NAME = sections_by_name(PROBLEMS)
 SCHEDULES_BY_NAME = sections_by_name(SCHEDULES, default=_DEFAULT_NAMES["schedule"])
 _SCHEDULE = union(SCHEDULES_BY_NAME)
 _LABEL_LENGTH: Any = {"minLength": 1, "maxLength": 100}
@@ -93,7 +97,9 @@ _SEEDS_SCHEMA = {
     ]
 }
 _HIDDEN = next(s for s in settings_of(MLP) if s.name == "hidden")
-_PARAMS = Setting("params", list, ("W1[0,0]",), "parameters to trace, such as W1[0,0] or b2[3]")
+_PARAMS_DOC = "parameters to trace, such as W1[0,0] or b2[3]; of a problem x[0] and x[1]"
+_PARAMS = Setting("params", list, ("W1[0,0]",), _PARAMS_DOC)
+_PROBLEM_PARAMS = ("x[0]", "x[1]")
 _LAYERS = Setting(
     "layers", bool, False, "whether to record, per named array, norms and update over weight"
 )
@@ -117,6 +123,7 @@ TOP = (
     Setting("name", str, None, "names the output directory; default: the name of the file"),
     Setting("dataset", dict, {"name": "spiral"}, "what is learned"),
     Setting("model", dict, {}, "the network"),
+    Setting("problem", dict, None, "what is minimised, instead of a network on a dataset"),
     Setting("train", dict, {}, "how every run is trained"),
     Setting("plugins", list, (), "Python files with optimizers of your own"),
     Setting("optimizers", dict, MISSING, "the rules to compare, each with its settings", many=True),
@@ -127,13 +134,20 @@ KEYS = tuple(s.name for s in TOP)
 """What may stand at the top of a file."""
 
 
+def subjects_of(root: Node) -> tuple[str, ...]:
+    """Which of `SUBJECTS` say what this tree minimises; the others do not belong there."""
+    return ("problem",) if "problem" in root.children else ("dataset", "model")
+
+
 def with_defaults(root: Node) -> Node:
     """The tree with every section, and the names and lists that may be left out."""
-    for path in [("dataset",), ("model",), ("train",), ("trace",), ("sweep",), _TRAIN_SCHEDULE]:
+    subjects: list[Path] = [(key,) for key in subjects_of(root)]
+    for path in [*subjects, ("train",), ("trace",), ("sweep",), _TRAIN_SCHEDULE]:
         root = _with(root, path, {})
-    for key, listed in (("model", _HIDDEN), ("trace", _PARAMS)):
-        items = [Node(item, (key, listed.name, i)) for i, item in enumerate(listed.default)]
-        root = _with(root, (key, listed.name), items)
+    params = _PROBLEM_PARAMS if "problem" in root.children else _PARAMS.default
+    for path, items in ((("model", "hidden"), _HIDDEN.default), (("trace", "params"), params)):
+        nodes = [Node(item, (*path, i)) for i, item in enumerate(items)]
+        root = _with(root, path, nodes)
     entries = range(len(items_of(root, "optimizers")))
     for path in [("dataset",), _TRAIN_SCHEDULE, *(("optimizers", i, "schedule") for i in entries)]:
         root = _with(root, (*path, "name"), _DEFAULT_NAMES[str(path[-1])])

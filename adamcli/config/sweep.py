@@ -22,7 +22,7 @@ from adamcli.config.nodes import (
     plain,
 )
 from adamcli.config.paths import UnknownPathError, resolve
-from adamcli.config.sections import with_defaults
+from adamcli.config.sections import SUBJECTS, subjects_of, with_defaults
 from adamcli.text import suggestion
 
 
@@ -143,8 +143,12 @@ def _targets(root: Node, key: str, node: Node, grammar: Grammar) -> tuple[Path, 
     for path in targets:
         short = len(path) < (3 if path[0] == "optimizers" else 2)
         if path[0] in ("name", "plugins", "trace", "sweep") or path[:2] == ("train", "seeds"):
-            fix = "sweep settings of dataset, model, train or an optimizer"
+            fix = f"sweep settings of {', '.join(subjects_of(root))}, train or an optimizer"
             raise mistake_at(node, f"{brief(key)} cannot be swept", fix, at_key=True)
+        if path[0] in SUBJECTS and path[0] not in subjects_of(root):
+            what = f"{brief(key)} cannot be swept: the experiment has no {path[0]}"
+            fix = f"sweep settings of {' or '.join(subjects_of(root))}"
+            raise mistake_at(node, what, fix, at_key=True)
         if short or path[-1] == "label":
             fix = f"sweep one of its settings, such as {key.removesuffix('.label')}.lr"
             fix = fix if path[0] == "optimizers" else "sweep one of its settings"

@@ -15,7 +15,9 @@ from adamcli.problems.datasets import (
 )
 from adamcli.problems.mlp import NetworkStack, predict
 from adamcli.problems.network import MLP, NetworkTask
+from adamcli.problems.objective import Objective, ObjectiveTask
 from adamcli.problems.problem import Curved, Problem
+from adamcli.problems.surfaces import Beale, Himmelblau, Rastrigin, Rosenbrock, Saddle
 from adamcli.problems.task import Kind, Task
 
 DATASETS: dict[str, type[Dataset]] = {
@@ -28,14 +30,25 @@ DATASETS: dict[str, type[Dataset]] = {
     "file": File,
 }
 
+PROBLEMS: dict[str, type[Objective]] = {
+    "rosenbrock": Rosenbrock,
+    "beale": Beale,
+    "himmelblau": Himmelblau,
+    "rastrigin": Rastrigin,
+    "saddle": Saddle,
+}
+
 __all__ = [
     "DATASETS",
     "MLP",
+    "PROBLEMS",
     "Curved",
     "Dataset",
     "Kind",
     "NetworkStack",
     "NetworkTask",
+    "Objective",
+    "ObjectiveTask",
     "Problem",
     "Split",
     "Task",
