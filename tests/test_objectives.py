@@ -20,6 +20,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "himmelblau": {},
     "rastrigin": {"size": 3},
     "saddle": {},
+    "quadratic": {"size": 6, "noise": 0.0},
+    "sparse": {"features": 9, "density": 0.3, "samples": 40, "test_samples": 0, "batch": 40},
+    "drift": {"size": 4, "noise": 0.0, "speed": 0.0},
 }
 SURFACES = [name for name in PROBLEMS if PROBLEMS[name].kind == "surface"]
 
@@ -43,6 +46,9 @@ HARD: dict[str, dict[str, Any]] = {
     "himmelblau": {"noise": 1.0, "steps": 7},
     "rastrigin": {"size": 9, "noise": 0.1, "steps": 7},
     "saddle": {"noise": 0.01, "steps": 7},
+    "quadratic": {"size": 17, "steps": 7},
+    "sparse": {"features": 70, "samples": 90, "test_samples": 50},
+    "drift": {"size": 11, "steps": 7},
 }
 
 
@@ -181,3 +187,64 @@ def test_the_noise_of_a_gradient_has_the_deviation_asked_for():
         noise.append(with_noise - without)
     assert np.std(noise) == pytest.approx(0.5, rel=0.03)
     assert np.mean(noise) == pytest.approx(0, abs=0.02)
+
+
+def test_the_axes_of_a_bowl_have_the_curvatures_of_its_condition():
+    problem = PROBLEMS["quadratic"](size=5, condition=100.0, noise=0.0).problem(
+        [0, 1], np.dtype(np.float64)
+    )
+    hessians = np.empty((5, 2, 5))
+    for column, unit in zip(hessians, np.eye(5), strict=True):
+        problem.gradient(np.tile(unit, (2, 1)), 0, column)
+    for hessian in hessians.transpose(1, 0, 2):
+        np.testing.assert_allclose(np.linalg.eigvalsh(hessian), np.geomspace(0.01, 1, 5))
+        assert np.abs(hessian - np.diag(np.diag(hessian))).max() > 0.01
+    assert not np.allclose(hessians[:, 0], hessians[:, 1])
+
+
+def test_a_bowl_that_is_not_rotated_has_the_coordinate_axes():
+    plain = PROBLEMS["quadratic"](size=3, condition=4.0, noise=0.0, rotated=False)
+    out = np.empty((1, 3))
+    plain.problem([0], np.dtype(np.float64)).gradient(np.ones((1, 3)), 0, out)
+    np.testing.assert_allclose(out, [[0.25, 0.5, 1.0]])
+
+
+def test_a_drifting_target_is_where_the_gradient_says_and_walks_as_fast_as_asked():
+    problem = PROBLEMS["drift"](size=50, speed=0.2, noise=0.0, steps=100).problem(
+        [4], np.dtype(np.float64)
+    )
+    params, out, targets = np.zeros((1, 50)), np.empty((1, 50)), []
+    for step in range(300):
+        problem.gradient(params, step % 100, out)
+        targets.append(-out)
+        height = 0.5 * (out * out).sum()
+        np.testing.assert_allclose(problem.evaluate(params)["train_loss"], height)
+    steps = np.diff(np.concatenate(targets), axis=0, prepend=0)
+    assert steps.std() == pytest.approx(0.2, rel=0.03)
+    assert problem.evaluate(targets[-1])["train_loss"] == 0
+
+
+def test_most_entries_of_a_sparse_gradient_are_zero():
+    problem = PROBLEMS["sparse"](features=100, density=0.02, batch=10).problem(
+        [0], np.dtype(np.float64)
+    )
+    out, shares = np.empty((1, 100)), []
+    for batch in range(50):
+        problem.gradient(problem.start(), batch, out)
+        shares.append(np.mean(out != 0))
+    assert np.mean(shares) == pytest.approx(1 - 0.98**10, rel=0.1)
+
+
+def test_the_true_weights_of_sparse_features_can_be_learnt():
+    last = snapshots(
+        [ObjectiveTask(objective=PROBLEMS["sparse"](), epochs=10, dtype="float64", seed=0)],
+        [rule("adam", lr=0.05)],
+    )[-1]
+    assert 0.7 < last.metrics["test_accuracy"][0] < last.metrics["train_accuracy"][0] < 0.95
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_rule_that_asks_for_curvature_is_given_it(name):
+    last = snapshots([task(name)], [rule("sophia")])[-1]
+    assert np.isfinite(last.params).all()
+    assert not np.array_equal(last.params, task(name).stacked([task(name)]).start())

@@ -17,6 +17,8 @@ from adamcli.problems.mlp import NetworkStack, predict
 from adamcli.problems.network import MLP, NetworkTask
 from adamcli.problems.objective import Objective, ObjectiveTask
 from adamcli.problems.problem import Curved, Problem
+from adamcli.problems.sparse import SparseLogistic
+from adamcli.problems.stress import Drift, Quadratic
 from adamcli.problems.surfaces import Beale, Himmelblau, Rastrigin, Rosenbrock, Saddle
 from adamcli.problems.task import Kind, Task
 
@@ -36,6 +38,9 @@ PROBLEMS: dict[str, type[Objective]] = {
     "himmelblau": Himmelblau,
     "rastrigin": Rastrigin,
     "saddle": Saddle,
+    "quadratic": Quadratic,
+    "sparse": SparseLogistic,
+    "drift": Drift,
 }
 
 __all__ = [
