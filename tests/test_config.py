@@ -16,7 +16,7 @@ from adamcli.config import Experiment, load, schema
 from adamcli.errors import AdamcliError, DataError, UsageError
 from adamcli.optimizers import RULES
 from adamcli.optimizers.adam import Adam
-from adamcli.problems import DATASETS, MLP
+from adamcli.problems import DATASETS, MLP, PROBLEMS
 from adamcli.problems.datasets import Spiral
 from adamcli.schedules import SCHEDULES, Constant, Cosine
 
@@ -258,7 +258,7 @@ def test_the_schema_is_of_the_draft_that_editors_know() -> None:
     text = json.dumps(schema())
     assert schema()["$schema"] == "http://json-schema.org/draft-07/schema#"
     assert not [word for word in ("prefixItems", "discriminator", '"if"') if word in text]
-    names = [*RULES, *DATASETS, *SCHEDULES]
+    names = [*RULES, *DATASETS, *PROBLEMS, *SCHEDULES]
     assert [n for n in names if f'"const": "{n}"' not in text] == []
 
 

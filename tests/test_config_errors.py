@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from adamcli.config import load
 from adamcli.errors import AdamcliError, ConfigErrors
 from adamcli.optimizers import RULES
-from adamcli.problems import DATASETS, MLP
+from adamcli.problems import DATASETS, MLP, PROBLEMS
 from adamcli.schedules import SCHEDULES
 from adamcli.settings import Setting, settings_of
 
@@ -206,6 +206,8 @@ def fields() -> list[tuple[str, Setting]]:
     found = [("model: {%s}", s) for s in settings_of(MLP)]
     for name, cls in DATASETS.items():
         found += [(f"dataset: {{name: {name}, %s}}", s) for s in settings_of(cls)]
+    for name, cls in PROBLEMS.items():
+        found += [(f"problem: {{name: {name}, %s}}", s) for s in settings_of(cls)]
     for name, cls in SCHEDULES.items():
         found += [(f"train: {{schedule: {{name: {name}, %s}}}}", s) for s in settings_of(cls)]
     for name, cls in RULES.items():

@@ -145,3 +145,19 @@ def test_a_coordinate_of_a_surface_is_traced(tmp_path, monkeypatch, capsys):
     assert run(["run", "valley.yaml", "--no-figures"]) == 0
     assert "--param 'x[1]'" in capsys.readouterr().err
     assert run(["plot-trace", "--optimizer", "adam", "--param", "x[1]", "--seed", "1"]) == 0
+
+
+def test_a_regression_is_run_shown_and_drawn_without_accuracies(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("wave.yaml").write_text(
+        "dataset: {name: wave, samples: 80, test_samples: 30}\ntrain: {epochs: 2}\n"
+        "optimizers: [{name: sgdm}, {name: adam}]"
+    )
+    assert run(["run", "wave.yaml"]) == 0
+    captured = capsys.readouterr()
+    assert "accuracy" not in captured.out
+    assert "boundary" not in captured.err
+    assert run(["compare", "--config", "wave.yaml", "sgdm", "adam", "--no-figures"]) == 0
+    captured = capsys.readouterr()
+    assert "The lowest test loss wins a seed." in captured.out
+    assert "accuracy" not in captured.out

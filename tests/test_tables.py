@@ -19,7 +19,7 @@ from rich.console import Console, RenderableType
 from adamcli import tables
 from adamcli.history import METRICS, Failure, RunHistory
 from adamcli.optimizers import RULES
-from adamcli.problems import DATASETS
+from adamcli.problems import DATASETS, PROBLEMS
 from adamcli.settings import setting, settings_of
 from adamcli.tables import words
 from adamcli.tables.prose import Prose
@@ -324,7 +324,7 @@ def test_optimizers_are_listed_with_their_first_line():
     assert all(name in text for name in RULES)
 
 
-@pytest.mark.parametrize("registry", [RULES, DATASETS])
+@pytest.mark.parametrize("registry", [RULES, DATASETS, PROBLEMS])
 @pytest.mark.parametrize("width", [1, 20, 60, 80])
 def test_every_page_fits(registry, width: int):
     for name, entry in registry.items():
@@ -332,7 +332,7 @@ def test_every_page_fits(registry, width: int):
         assert max(map(cell_len, lines)) <= width
 
 
-@pytest.mark.parametrize("registry", [RULES, DATASETS])
+@pytest.mark.parametrize("registry", [RULES, DATASETS, PROBLEMS])
 def test_no_setting_is_broken_in_a_narrow_terminal(registry):
     for name, entry in registry.items():
         lines = shown(tables.page(name, entry), 40).split("\n")

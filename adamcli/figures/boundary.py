@@ -57,7 +57,7 @@ class _Network(NamedTuple):
 
 def plans(subject: Subject) -> Plans:
     """One figure with a map for the first seed of each label."""
-    networks = list(_networks(subject))
+    networks = [each for each in _networks(subject) if each.task.dataset.classes]
     planar = [each for each in networks if each.task.dataset.features == 2]
     if not planar:
         return [], ["boundary: left out, the inputs are not two-dimensional"] if networks else []

@@ -11,6 +11,7 @@ from adamcli.problems.datasets import (
     Moons,
     Spiral,
     Split,
+    Wave,
     Xor,
 )
 from adamcli.problems.mlp import NetworkStack, predict
@@ -29,6 +30,7 @@ DATASETS: dict[str, type[Dataset]] = {
     "xor": Xor,
     "blobs": Blobs,
     "checkerboard": Checkerboard,
+    "wave": Wave,
     "file": File,
 }
 

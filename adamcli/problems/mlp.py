@@ -21,7 +21,7 @@ import numpy as np
 from adamcli.layout import Array, Layout
 from adamcli.problems.activations import ACTIVATION_CLASSES
 from adamcli.problems.curvature import GaussNewton
-from adamcli.problems.losses import loss_for
+from adamcli.problems.losses import classifier_for, loss_for
 from adamcli.seeding import Rng, Streams, streams
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class NetworkStack:
         self._runs = len(tasks)
         self._inputs = task.dataset.features + 1
         self._samples = task.dataset.train_size
-        self._loss = loss_for(task.outputs)
+        self._loss = loss_for(task.dataset.classes)
         self._bound: tuple[Array, Array, tuple[list[_Layer], list[Array]]] | None = None
         self._workspaces: dict[tuple[int, int], _Workspace] = {}
         self._read_sources(tasks)
@@ -183,7 +183,7 @@ class NetworkStack:
             batch: its number in the epoch, from 0, in order; 0 draws new permutations.
         """
         inputs, targets = self._batch(batch)
-        self._latest = inputs
+        self._latest, self._targets = inputs, targets
         layers, weights = self._bind(params, out)
         work = self._work = self._workspace(self._runs, inputs.shape[-1])
         _forward(weights, inputs, work)
@@ -194,8 +194,9 @@ class NetworkStack:
         return math.isfinite(squares) or bool(self.finite().all())
 
     def finite(self) -> Array:
-        """Whether each run's loss on the latest batch is finite, (R,): its logits all are."""
-        return np.asarray(np.isfinite(self._work.logits).all(axis=(1, 2)))
+        """Whether each run's loss on the latest batch is finite, (R,)."""
+        losses = self._loss.per_sample(self._work.logits, self._targets)
+        return np.asarray(np.isfinite(losses).all(axis=1))
 
     def curvature(self, params: Array, out: Array) -> None:
         """out <- diagonal of the Gauss-Newton matrix of the loss on the latest batch, (R, P)."""
@@ -217,15 +218,15 @@ class NetworkStack:
         layers = _layers(params, params, self.layout)
         for run, source in enumerate(self._sources):
             weights = [layer.forward[run : run + 1] for layer in layers]
-            losses, correct = self._scores(weights, self._data[source : source + 1])
+            scores = self._scores(weights, self._data[source : source + 1])
             for split, part in splits.items():
-                count = part.stop - part.start
-                metrics[f"{split}_loss"][run] = losses[part].sum() / count
-                metrics[f"{split}_accuracy"][run] = np.count_nonzero(correct[part]) / count
+                for score, values in scores.items():
+                    mean = values[part].sum() / (part.stop - part.start)
+                    metrics[f"{split}_{score}"][run] = mean
         return metrics
 
-    def _scores(self, weights: list[Array], samples: Array) -> tuple[Array, Array]:
-        """Loss, float64, and whether it is classed right, of each of (1, n, F + 1 + K) samples."""
+    def _scores(self, weights: list[Array], samples: Array) -> dict[str, Array]:
+        """What is averaged over samples (1, n, F + 1 + K), (n,) float64 each."""
         inputs, targets = self._parts(samples)
         logits = np.empty(targets.shape, targets.dtype)
         for at in range(0, logits.shape[-1], CHUNK):
@@ -233,8 +234,8 @@ class NetworkStack:
             work = self._workspace(1, piece.shape[-1])
             _forward(weights, piece, work)
             logits[:, :, at : at + CHUNK] = work.logits
-        losses = self._loss.per_sample(logits, targets)
-        return losses[0].astype(np.float64, copy=False), self._loss.correct(logits, targets)[0]
+        scores = self._loss.scores(logits, targets)
+        return {name: values[0].astype(np.float64, copy=False) for name, values in scores.items()}
 
     def _batch(self, batch: int) -> tuple[Array, Array]:
         """Inputs (R, F + 1, B) and targets (R, K, B) of a batch; the last may be narrower."""
@@ -273,21 +274,24 @@ class NetworkStack:
 
 
 def predict(task: NetworkTask, params: Array, x: Array) -> Array:
-    """The probabilities that one trained network gives to points.
+    """The probabilities that one trained network gives to points, or the numbers it predicts.
 
     Args:
         params: (P,), as saved.
         x: (n, F) inputs, standardised if the task's dataset is.
 
     Returns:
-        (n, K) float64; K is 2 for a single logit.
+        (n, K) float64; K is 2 for a single logit, and 1 in a regression.
     """
     samples = _samples(x, np.zeros(len(x)), task.outputs, np.dtype(task.dtype))[None]
     inputs = samples.transpose(0, 2, 1)[:, : x.shape[1] + 1]
     layers = _layers(params[None], params[None], task.layout)
     work = _Workspace(task, 1, len(x))
     _forward([layer.forward for layer in layers], inputs, work)
-    chances = loss_for(task.outputs).probabilities(work.logits)[0].T.astype(np.float64)
+    if not task.dataset.classes:
+        return work.logits[0].T.astype(np.float64)
+    loss = classifier_for(task.dataset.classes)
+    chances = loss.probabilities(work.logits)[0].T.astype(np.float64)
     return np.concatenate([1 - chances, chances], axis=1) if task.outputs == 1 else chances
 
 

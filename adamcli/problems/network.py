@@ -20,7 +20,7 @@ INITS = ("article", "he", "glorot")
 
 @dataclass(frozen=True, kw_only=True)
 class MLP:
-    """A fully connected network; the output layer has one logit, or K for K > 2 classes."""
+    """A fully connected network; its output has one logit or number, K for K > 2 classes."""
 
     hidden: tuple[int, ...] = setting(
         (32, 32), "width of each hidden layer", kind=int, many=True, ge=1, le=4096
@@ -62,8 +62,8 @@ class NetworkTask:
 
     @property
     def outputs(self) -> int:
-        """Logits of the network: 1 for two classes, else one per class."""
-        return 1 if self.dataset.classes == 2 else self.dataset.classes
+        """Logits of the network, one per class; 1 for two classes and for a regression."""
+        return self.dataset.classes if self.dataset.classes > 2 else 1
 
     @property
     def steps_per_epoch(self) -> int:
@@ -72,9 +72,10 @@ class NetworkTask:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Loss and accuracy, on held-out points too where there are any."""
+        """Loss and, of classes, accuracy; on held-out points too where there are any."""
         splits = ("train", "test") if self.dataset.test_samples else ("train",)
-        return tuple(f"{split}_{what}" for split in splits for what in ("loss", "accuracy"))
+        scores = ("loss", "accuracy") if self.dataset.classes else ("loss",)
+        return tuple(f"{split}_{score}" for split in splits for score in scores)
 
     @cached_property
     def layout(self) -> Layout:
@@ -90,7 +91,7 @@ class NetworkTask:
     def stack_key(self) -> Hashable:
         """The shapes of data and network, and what all runs do in step."""
         dataset, model = self.dataset, self.model
-        data = (dataset.features, self.outputs, dataset.train_size, dataset.test_samples)
+        data = (dataset.features, dataset.classes, dataset.train_size, dataset.test_samples)
         return (*data, model.hidden, model.activation, self.dtype, self.batch_size, self.epochs)
 
     @property
