@@ -13,7 +13,7 @@ from adamcli.problems.losses import BinaryCrossEntropy, SoftmaxCrossEntropy
 from adamcli.problems.network import ACTIVATIONS, INITS
 from adamcli.seeding import ArticleStreams, PairedStreams
 
-SYNTHETIC = [name for name in DATASETS if name != "file"]
+SYNTHETIC = [name for name in DATASETS if name not in ("file", "digits", "breast_cancer")]
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -206,7 +206,7 @@ def test_a_regression_has_a_loss_alone_and_it_is_the_mean_squared_error():
     params, split = stack.start(), one.dataset.split(PairedStreams(0))
     metrics = stack.evaluate(params)
     assert tuple(metrics) == one.metrics
-    for part, x, y in (("train", *split[:2]), ("test", *split[2:])):
+    for part, x, y in (("train", *split[:2]), ("test", *split[2:4])):
         error = predict(one, params[0], x)[:, 0] - y
         assert metrics[f"{part}_loss"][0] == pytest.approx(np.mean(error**2), rel=1e-12)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adamcli.problems.bundled import BreastCancer, Digits
 from adamcli.problems.datafile import File
 from adamcli.problems.datasets import (
     Blobs,
@@ -31,6 +32,8 @@ DATASETS: dict[str, type[Dataset]] = {
     "blobs": Blobs,
     "checkerboard": Checkerboard,
     "wave": Wave,
+    "digits": Digits,
+    "breast_cancer": BreastCancer,
     "file": File,
 }
 

@@ -25,12 +25,16 @@ class Split(NamedTuple):
         train_y: (n,) integer classes, 0 to K - 1, or float64 numbers in a regression.
         test_x: (n_test, F); n_test may be 0.
         test_y: (n_test,).
+        validation_x: (n_validation, F), of a dataset that holds out points for tuning.
+        validation_y: (n_validation,).
     """
 
     train_x: Array
     train_y: Array
     test_x: Array
     test_y: Array
+    validation_x: Array | None = None
+    validation_y: Array | None = None
 
 
 class Dataset(Protocol):
@@ -69,9 +73,11 @@ def standardized(split: Split) -> Split:
     mean = split.train_x.mean(axis=0)
     deviation = split.train_x.std(axis=0)
     deviation[deviation == 0] = 1.0
+    validation = split.validation_x
     return split._replace(
         train_x=(split.train_x - mean) / deviation,
         test_x=(split.test_x - mean) / deviation,
+        validation_x=validation if validation is None else (validation - mean) / deviation,
     )
 
 
