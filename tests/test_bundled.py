@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, needs_sklearn
 from stacks import rule, snapshots, task
 
 from adamcli.cli.main import run
@@ -20,10 +20,6 @@ from adamcli.seeding import PairedStreams
 NAMES = ["digits", "breast_cancer"]
 SHAPES = {"digits": (1797, 64, 10), "breast_cancer": (569, 30, 2)}
 ERROR = "Fix: pip install 'adamcli[data]'"
-
-needs_sklearn = pytest.mark.skipif(
-    importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed"
-)
 
 
 @needs_sklearn

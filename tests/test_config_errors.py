@@ -23,6 +23,7 @@ from adamcli.schedules import SCHEDULES
 from adamcli.settings import Setting, settings_of
 
 OPTIMIZERS = "optimizers: [{name: adam}]\n"
+SUITE = "problems: [{label: a, dataset: {name: moons}}, {label: b, problem: {name: saddle}}]\n"
 
 
 def messages(folder: Path, text: str, *overrides: str) -> list[str]:
@@ -306,17 +307,30 @@ PLACES = [
     "problem",
     "problem.name",
     "problem.size",
+    "problems",
+    "problems.0",
+    "problems.0.label",
+    "problems.0.dataset",
+    "problems.0.dataset.path",
+    "problems.0.model.hidden",
+    "problems.0.train",
+    "problems.0.train.epochs",
+    "problems.1.problem",
+    "problems.1.problem.name",
 ]
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=300, derandomize=True, deadline=None)
 @given(
-    pairs=st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3)
+    pairs=st.lists(
+        st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3
+    ),
+    problems=st.sampled_from(["", SUITE]),
 )
 def test_odd_values_anywhere_give_our_errors_alone(
-    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, Any]]
+    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, Any]], problems: str
 ) -> None:
     path = tmp_path_factory.mktemp("odd") / "odd.yaml"
-    path.write_text(OPTIMIZERS)
+    path.write_text(problems + OPTIMIZERS)
     with contextlib.suppress(AdamcliError):
         load(path, [f"{place}={json.dumps(value)}" for place, value in pairs])

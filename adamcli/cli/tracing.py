@@ -135,7 +135,7 @@ def find_traces(result: Result, choice: Choice, param: str | None) -> list[Trace
         UsageError: no such label, seed or parameter, or nothing to draw.
     """
     wanted: list[tuple[Run, bool]] = []
-    for first, run in _chosen(result, choice):
+    for first, run in _having(_chosen(result, choice), param):
         usual = next(iter(first.traced), None)
         name = _canonical(run, param) if param else usual
         if name is not None:
@@ -255,6 +255,12 @@ def _with_seed(runs: Sequence[Run], seed: int | None) -> Run:
             fix=f"use one of {', '.join(map(str, seeds))}",
         )
     return runs[0] if seed is None else seeds[seed]
+
+
+def _having(chosen: list[tuple[Run, Run]], param: str | None) -> list[tuple[Run, Run]]:
+    """Those that have the parameter, if any has: the problems of a suite have different ones."""
+    having = [(first, run) for first, run in chosen if param is None or param in run.task.layout]
+    return having or chosen
 
 
 def _canonical(run: Run, param: str) -> str:

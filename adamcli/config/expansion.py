@@ -14,8 +14,10 @@ from adamcli.config.mistakes import checked
 from adamcli.config.names import MAX_RUNS, label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
 from adamcli.config.sections import Train, subjects_of
+from adamcli.config.suite import entries
 from adamcli.config.sweep import Axis, combinations
 from adamcli.history import LAYER_SERIES
+from adamcli.layout import Layout
 from adamcli.optimizers import RULES, Rule, Wrapping
 from adamcli.problems import (
     DATASETS,
@@ -45,9 +47,10 @@ class _Network(NamedTuple):
 
 @dataclass(frozen=True)
 class _Cell:
-    """One combination of the swept values that touch the problem."""
+    """One combination of the swept values that touch the problem, of one problem of a suite."""
 
     tree: Node
+    problem: str
     tags: Mapping[str, str]
     subject: _Network | Objective
     train: Train
@@ -94,7 +97,7 @@ def expanded(
     mistakes = mistakes or _checked_cells(cells, choices, whole)
     if mistakes:
         return [], mistakes
-    order = [axis.key for axis in axes]
+    order = ["problems", *(axis.key for axis in axes)]
     runs = [
         run for cell in cells for choice in choices for run in _runs(cell, choice, order, whole)
     ]
@@ -104,6 +107,7 @@ def expanded(
 def _too_many(root: Node, whole: Any, axes: Sequence[Axis]) -> list[PlacedError]:
     """The mistake of asking for more runs than anybody can wait for."""
     shared = math.prod(len(axis.items) for axis in axes if not axis.entries)
+    shared *= len(whole.problems or [0])
     choices = sum(
         math.prod(len(axis.items) for axis in axes if i in axis.entries)
         for i in range(len(whole.optimizers))
@@ -119,10 +123,16 @@ def _too_many(root: Node, whole: Any, axes: Sequence[Axis]) -> list[PlacedError]
 def _cells(
     root: Node, axes: Sequence[Axis], grammar: Grammar
 ) -> tuple[list[_Cell], list[PlacedError]]:
-    """Every combination of the axes that touch the problem."""
+    """Every combination of the axes that touch the problem, for every problem of a suite."""
     cells: list[_Cell] = []
     mistakes: list[PlacedError] = []
-    for tree, tags in combinations(root, [axis for axis in axes if not axis.entries]):
+    shared = [axis for axis in axes if not axis.entries]
+    trees = [
+        (tree, label, {"problems": label, **tags} if label else tags)
+        for whole, label in entries(root)
+        for tree, tags in combinations(whole, shared)
+    ]
+    for tree, label, tags in trees:
         parts = []
         for key in (*subjects_of(tree), "train"):
             part, found = checked(grammar, tree, (key,))
@@ -130,7 +140,7 @@ def _cells(
             mistakes += [error for _, error in found]
         if not mistakes:
             *subject, train = parts
-            cells.append(_Cell(tree, tags, _subject(*subject), _train(train)))
+            cells.append(_Cell(tree, label, tags, _subject(*subject), _train(train)))
     return cells, mistakes
 
 
@@ -154,7 +164,8 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
     section, train = choice.section, cell.train
     tags = {**cell.tags, **choice.tags}
     own = section.model_fields_set
-    traced = tuple(_canonical(param) for param in whole.trace.params)
+    layout = _task(cell, 0, 0).layout
+    traced = tuple(_canonical(p) for p in whole.trace.params if p in layout)
     label = " ".join([choice.base, *(tags[key] for key in order if key in tags)])
     for seed in train.seeds:
         yield Run(
@@ -170,6 +181,7 @@ def _runs(cell: _Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Ite
             eval_every=train.eval_every,
             traced=traced if seed == train.seeds[0] else (),
             layers=whole.trace.layers and seed == train.seeds[0],
+            problem=cell.problem,
         )
 
 
@@ -206,9 +218,14 @@ def _checked_cells(
     total = 0
     for cell in cells:
         task = _task(cell, 0, 0)
-        mistakes += _unfit(cell) + _untraceable(cell.tree, task, whole.trace.params)
+        mistakes += _unfit(cell)
+        if not whole.problems:
+            mistakes += _untraceable(cell.tree, [task.layout], whole.trace.params)
         every = len(cell.train.seeds) * _kept_bytes(task, cell.train)
         total += len(choices) * (every + _traced_bytes(task, whole.trace))
+    if whole.problems:
+        layouts = [_task(cell, 0, 0).layout for cell in cells]
+        mistakes += _untraceable(cells[0].tree, layouts, whole.trace.params)
     if total > MAX_BYTES and not mistakes:
         what = f"the results would take about {total / 2**30:.3g} GiB of memory"
         fix = f"stay below {MAX_BYTES // 2**30} GiB with fewer runs, epochs or traces"
@@ -243,32 +260,42 @@ def _traced_bytes(task: Task, trace: Any) -> int:
     return task.epochs * task.steps_per_epoch * at_each_step
 
 
-def _untraceable(tree: Node, task: Task, params: Sequence[str]) -> list[PlacedError]:
-    """Traced parameters that the network has not, or that are named twice."""
-    layout, seen, mistakes = task.layout, set[str](), []
+def _untraceable(tree: Node, layouts: Sequence[Layout], params: Sequence[str]) -> list[PlacedError]:
+    """Traced parameters that no layout has, or that are named twice."""
+    seen, mistakes = set[str](), []
     for i, param in enumerate(params):
-        try:
-            layout.index(param)
-            what, fix = f"{_canonical(param)} twice in the list", "remove one"
-        except ValueError as error:
-            what, fix = f"no parameter {param!r}", str(error)
+        place = ("trace", "params", i)
+        if not any(param in layout for layout in layouts):
+            what, fix = f"no parameter {param!r}", _instead(layouts[0], param)
+            mistakes.append(mistake(tree, place, what, fix))
+        elif _canonical(param) in seen:
+            what = f"{_canonical(param)} twice in the list"
+            mistakes.append(mistake(tree, place, what, "remove one"))
         else:
-            if _canonical(param) not in seen:
-                seen.add(_canonical(param))
-                continue
-        mistakes.append(mistake(tree, ("trace", "params", i), what, fix))
+            seen.add(_canonical(param))
     return mistakes
+
+
+def _instead(layout: Layout, param: str) -> str:
+    """What there is instead of a parameter that a layout has not."""
+    try:
+        layout.index(param)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _same_labels(root: Node, runs: Sequence[Run]) -> list[PlacedError]:
     """Labels with swept values that could not be told apart as file names."""
-    owner: dict[str, str] = {}
-    for label in dict.fromkeys(run.label for run in runs):
+    owner: dict[str, tuple[str, str]] = {}
+    for label, cell in dict.fromkeys((run.label, run.cell) for run in runs):
         for key in label_keys(label):
-            if owner.setdefault(key, label) != label:
-                what = f"labels {owner[key]!r} and {label!r} are too alike to name files"
+            other, _ = owner.setdefault(key, (label, cell))
+            if owner[key] != (label, cell):
+                what = f"labels {other!r} and {label!r} are too alike to name files"
                 fix = "shorten the optimizer's label, or sweep fewer keys at once"
-                return [mistake(root, ("sweep",), what, fix, at_key=True)]
+                place = ("problems",) if "problems" in root.children else ("sweep",)
+                return [mistake(root, place, what, fix, at_key=True)]
     return []
 
 

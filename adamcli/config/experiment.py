@@ -25,7 +25,8 @@ class Run:
     Attributes:
         label: names the setting in tables and figures; with a sweep, its values too.
         optimizer: the name of the rule.
-        cell: the swept values that touch the problem, `noise=0.1`; empty without any.
+        cell: the problem of a suite and the swept values that touch it, `moons noise=0.1`;
+            empty without any.
         seed: fixes the random numbers.
         rule: the update rule; its hyperparameters are Python floats.
         schedule: the factor on lr.
@@ -36,6 +37,7 @@ class Run:
         traced: names of the parameters recorded at every step, such as `W1[0,0]`; empty for
             all seeds but the first.
         layers: whether the norms of all named arrays are recorded at every step; likewise.
+        problem: the label of the problem in its suite; empty without a suite.
     """
 
     label: str
@@ -50,6 +52,7 @@ class Run:
     eval_every: int
     traced: tuple[str, ...]
     layers: bool = False
+    problem: str = ""
 
     @property
     def kind(self) -> Kind:

@@ -18,6 +18,8 @@ from adamcli.config.names import check_name
 from adamcli.config.nodes import Node, Path, lookup
 from adamcli.config.sections import (
     DATASETS_BY_NAME,
+    ENTRY,
+    ENTRY_TRAIN,
     EVERY_OPTIMIZERS,
     OPTIMIZER_FIELDS,
     OPTIMIZERS_BY_NAME,
@@ -54,6 +56,12 @@ class Grammar:
                 return self.experiment
             case (("model" | "train" | "trace") as key,):
                 return PLAIN[key]
+            case ("problems", int()):
+                return ENTRY
+            case ("problems", int(), "model"):
+                return PLAIN["model"]
+            case ("problems", int(), "train"):
+                return ENTRY_TRAIN
         name = lookup(root, (*path, "name"))
         registry = self.registry_at(path)
         return registry.get(str(name.value)) if registry and name else None
@@ -61,9 +69,9 @@ class Grammar:
     def registry_at(self, path: Path) -> dict[str, type[Section]] | None:
         """The models among which the mapping at a path chooses by its `name`."""
         match path:
-            case ("dataset",):
+            case ("dataset",) | ("problems", int(), "dataset"):
                 return DATASETS_BY_NAME
-            case ("problem",):
+            case ("problem",) | ("problems", int(), "problem"):
                 return PROBLEMS_BY_NAME
             case ("optimizers", int()):
                 return self.optimizers
@@ -98,6 +106,7 @@ def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]
         "name": Annotated[str, AfterValidator(check_name)],
         "dataset": dataset,
         "problem": problem,
+        "problems": Annotated[list[ENTRY], Field(min_length=1)],  # type: ignore[valid-type]
         **PLAIN,
         "plugins": list[str],
         "optimizers": Annotated[list[optimizer], Field(min_length=1)],  # type: ignore[valid-type]

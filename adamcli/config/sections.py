@@ -7,7 +7,8 @@ registry brings its checks and its branch of the JSON schema with it.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import (
@@ -32,7 +33,7 @@ from adamcli.schedules import SCHEDULES, Constant, Schedule
 from adamcli.seeding import RANDOM_KINDS
 from adamcli.settings import Setting, setting, settings_of
 
-SUBJECTS = ("dataset", "model", "problem")
+SUBJECTS = ("dataset", "model", "problem", "problems")
 """The sections that say what is minimised."""
 
 _DEFAULT_NAMES = {"dataset": "spiral", "schedule": "constant"}
@@ -97,9 +98,14 @@ _SEEDS_SCHEMA = {
     ]
 }
 _HIDDEN = next(s for s in settings_of(MLP) if s.name == "hidden")
-_PARAMS_DOC = "parameters to trace, such as W1[0,0] or b2[3]; of a problem x[0] and x[1]"
+_PARAMS_DOC = (
+    "parameters to trace, such as W1[0,0] or b2[3]; by default of a problem x[0] and x[1], "
+    "of a suite none"
+)
 _PARAMS = Setting("params", list, ("W1[0,0]",), _PARAMS_DOC)
-_PROBLEM_PARAMS = ("x[0]", "x[1]")
+_TRACED = {"dataset": _PARAMS.default, "problem": ("x[0]", "x[1]"), "problems": ()}
+"""What is traced where the file does not say, by what it minimises."""
+
 _LAYERS = Setting(
     "layers", bool, False, "whether to record, per named array, norms and update over weight"
 )
@@ -119,11 +125,37 @@ PLAIN = {
     "trace": section("trace", (_PARAMS, _LAYERS), params=(list[str], field(_PARAMS))),
 }
 
+# What a problem of a suite may say otherwise than the suite.
+_OWN_TRAIN = [
+    replace(s, default=None, optional=True)
+    for s in settings_of(Train)
+    if s.name in ("epochs", "batch_size")
+]
+_ENTRY_TOP = (
+    Setting("label", str, MISSING, "its name in tables and figures"),
+    Setting("dataset", dict, None, "what is learned"),
+    Setting("model", dict, None, "the network"),
+    Setting("problem", dict, None, "what is minimised, instead of a network on a dataset"),
+    Setting("train", dict, None, "epochs and batch_size of this problem, if not those of all"),
+)
+ENTRY_TRAIN = section("train of a problem", _OWN_TRAIN)
+_ENTRY_TYPES = {
+    "label": Annotated[str, AfterValidator(check_label)],
+    "dataset": union(DATASETS_BY_NAME),
+    "model": PLAIN["model"],
+    "problem": union(PROBLEMS_BY_NAME),
+    "train": ENTRY_TRAIN,
+}
+ENTRY = section(
+    "a problem", _ENTRY_TOP, **{s.name: (_ENTRY_TYPES[s.name], field(s)) for s in _ENTRY_TOP}
+)
+
 TOP = (
     Setting("name", str, None, "names the output directory; default: the name of the file"),
     Setting("dataset", dict, {"name": "spiral"}, "what is learned"),
     Setting("model", dict, {}, "the network"),
     Setting("problem", dict, None, "what is minimised, instead of a network on a dataset"),
+    Setting("problems", dict, None, "a suite: several problems, each with a label", many=True),
     Setting("train", dict, {}, "how every run is trained"),
     Setting("plugins", list, (), "Python files with optimizers of your own"),
     Setting("optimizers", dict, MISSING, "the rules to compare, each with its settings", many=True),
@@ -134,24 +166,42 @@ KEYS = tuple(s.name for s in TOP)
 """What may stand at the top of a file."""
 
 
-def subjects_of(root: Node) -> tuple[str, ...]:
-    """Which of `SUBJECTS` say what this tree minimises; the others do not belong there."""
-    return ("problem",) if "problem" in root.children else ("dataset", "model")
+def subjects_of(node: Node) -> tuple[str, ...]:
+    """Which of `SUBJECTS` say what an experiment, or a problem of a suite, minimises."""
+    for key in ("problems", "problem"):
+        if key in node.children:
+            return (key,)
+    return ("dataset", "model")
 
 
 def with_defaults(root: Node) -> Node:
     """The tree with every section, and the names and lists that may be left out."""
-    subjects: list[Path] = [(key,) for key in subjects_of(root)]
-    for path in [*subjects, ("train",), ("trace",), ("sweep",), _TRAIN_SCHEDULE]:
+    places = [("problems", i) for i in range(len(items_of(root, "problems")))]
+    for place in [(), *places]:
+        root = _with_subjects(root, place)
+    for path in [("train",), ("trace",), ("sweep",), _TRAIN_SCHEDULE]:
         root = _with(root, path, {})
-    params = _PROBLEM_PARAMS if "problem" in root.children else _PARAMS.default
-    for path, items in ((("model", "hidden"), _HIDDEN.default), (("trace", "params"), params)):
-        nodes = [Node(item, (*path, i)) for i, item in enumerate(items)]
-        root = _with(root, path, nodes)
+    root = _with_items(root, ("trace", "params"), _TRACED[subjects_of(root)[0]])
     entries = range(len(items_of(root, "optimizers")))
-    for path in [("dataset",), _TRAIN_SCHEDULE, *(("optimizers", i, "schedule") for i in entries)]:
-        root = _with(root, (*path, "name"), _DEFAULT_NAMES[str(path[-1])])
+    for path in [_TRAIN_SCHEDULE, *(("optimizers", i, "schedule") for i in entries)]:
+        root = _with(root, (*path, "name"), _DEFAULT_NAMES["schedule"])
     return root
+
+
+def _with_subjects(root: Node, place: Path) -> Node:
+    """The tree with a dataset and a model at a place, unless a problem is there instead."""
+    node = lookup(root, place)
+    if node is None or subjects_of(node) != ("dataset", "model"):
+        return root
+    for key in ("dataset", "model"):
+        root = _with(root, (*place, key), {})
+    root = _with(root, (*place, "dataset", "name"), _DEFAULT_NAMES["dataset"])
+    return _with_items(root, (*place, "model", "hidden"), _HIDDEN.default)
+
+
+def _with_items(root: Node, path: Path, items: Sequence[Any]) -> Node:
+    """The tree with a list of defaults at the path, where there is none."""
+    return _with(root, path, [Node(item, (*path, i)) for i, item in enumerate(items)])
 
 
 def _with(root: Node, path: Path, default: Any) -> Node:

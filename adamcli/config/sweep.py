@@ -17,6 +17,7 @@ from adamcli.config.nodes import (
     PlacedError,
     brief,
     inserted,
+    items_of,
     lookup,
     mistake_at,
     plain,
@@ -145,6 +146,7 @@ def _targets(root: Node, key: str, node: Node, grammar: Grammar) -> tuple[Path, 
         if path[0] in ("name", "plugins", "trace", "sweep") or path[:2] == ("train", "seeds"):
             fix = f"sweep settings of {', '.join(subjects_of(root))}, train or an optimizer"
             raise mistake_at(node, f"{brief(key)} cannot be swept", fix, at_key=True)
+        _refuse_suite(root, path, key, node)
         if path[0] in SUBJECTS and path[0] not in subjects_of(root):
             what = f"{brief(key)} cannot be swept: the experiment has no {path[0]}"
             fix = f"sweep settings of {' or '.join(subjects_of(root))}"
@@ -156,6 +158,17 @@ def _targets(root: Node, key: str, node: Node, grammar: Grammar) -> tuple[Path, 
         _refuse_unknown(root, path, node, grammar)
         _refuse_override(root, path, key, node)
     return targets
+
+
+def _refuse_suite(root: Node, path: Path, key: str, node: Node) -> None:
+    """A suite already lists its problems, and what one of them says is not for all."""
+    problems = items_of(root, "problems")
+    if problems and path[0] in SUBJECTS:
+        what, fix = f"{brief(key)} cannot be swept in a suite", "list the problems that it makes"
+        raise mistake_at(node, what, fix, at_key=True)
+    if any(lookup(problem, path) for problem in problems):
+        what = f"{brief(key)} cannot be swept: a problem of the suite has its own"
+        raise mistake_at(node, what, "leave one of the two out", at_key=True)
 
 
 def _refuse_unknown(root: Node, path: Path, node: Node, grammar: Grammar) -> None:

@@ -23,6 +23,7 @@ from adamcli.layout import Array
 from adamcli.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
 from adamcli.problems import Dataset, NetworkTask, Split
 from adamcli.problems.datafile import File
+from adamcli.text import slug
 
 MAX_MAPS = 12
 _MAX_ACROSS = 4
@@ -56,15 +57,23 @@ class _Network(NamedTuple):
 
 
 def plans(subject: Subject) -> Plans:
-    """One figure with a map for the first seed of each label."""
+    """A figure with a map for the first seed of each label, for each problem of a suite."""
     networks = [each for each in _networks(subject) if each.task.dataset.classes]
     planar = [each for each in networks if each.task.dataset.features == 2]
     if not planar:
         return [], ["boundary: left out, the inputs are not two-dimensional"] if networks else []
-    notes = []
-    if len(planar) > MAX_MAPS:
-        notes = [f"boundary: the first {MAX_MAPS} of {len(planar)} maps, the others are left out"]
-    return [Plan("boundary", partial(_draw, subject, planar[:MAX_MAPS]))], notes
+    problems: dict[str, list[_Network]] = {}
+    for each in planar:
+        problems.setdefault(each.one.run.problem, []).append(each)
+    plans, notes = [], []
+    for problem, maps in problems.items():
+        name = f"boundary-{slug(problem)}" if problem else "boundary"
+        plans.append(Plan(name, partial(_draw, subject, maps[:MAX_MAPS])))
+        if len(maps) > MAX_MAPS:
+            notes.append(
+                f"{name}: the first {MAX_MAPS} of {len(maps)} maps, the others are left out"
+            )
+    return plans, notes
 
 
 def _networks(subject: Subject) -> Iterator[_Network]:
@@ -127,7 +136,8 @@ def _draw(subject: Subject, networks: Sequence[_Network]) -> Figure:
     """A map for each run on one extent, and below them what colours and shapes mean."""
     grid = _Grid(len(networks), _across([one for _, one in networks]))
     groups = by_label(subject.trained)
-    title = f"{subject.name}: what the networks learnt"
+    problem = networks[0].one.run.problem
+    title = f"{subject.name}{f', {problem}' * bool(problem)}: what the networks learnt"
     key = _Key.of(max((task.dataset for task, _ in networks), key=lambda data: data.classes))
     height = grid.bottom + _KEY_TOP + key.height + _KEY_BELOW
     page = Page(height, title, _subtitle(networks[0], len(groups[networks[0].one.run.label])))

@@ -46,7 +46,7 @@ PANELS = (
     Panel("mean update |Δθ|, last step of the epoch", ("update_size",), log=True),
 )
 
-MAX_CELLS = 12
+MAX_CELLS = 16
 
 # More single seeds than this only add ink.
 _FAINT_SEEDS = 10
