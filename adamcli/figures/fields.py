@@ -74,10 +74,14 @@ def extent_of(splits: Sequence[Split]) -> Extent:
     return Extent(*(across or (0.0, 1.0)), *(up or (0.0, 1.0)))
 
 
+def flat_params(task: NetworkTask, history: RunHistory) -> Array:
+    """The parameters of a trained network end to end, (P,)."""
+    return np.concatenate([history.params[t.name].ravel() for t in task.layout.tensors])
+
+
 def field(task: NetworkTask, history: RunHistory, extent: Extent) -> Field:
     """The predictions of a trained network over an extent."""
-    arrays = [history.params[tensor.name].ravel() for tensor in task.layout.tensors]
-    params = np.concatenate(arrays)
+    params = flat_params(task, history)
     side, rows = _side(task), _rows(task)
     grid = np.stack(np.meshgrid(*_coordinates(extent, side)), axis=-1).reshape(-1, 2)
     with np.errstate(all="ignore"):

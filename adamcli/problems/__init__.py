@@ -21,7 +21,7 @@ from adamcli.problems.objective import Objective, ObjectiveTask
 from adamcli.problems.problem import Curved, Problem
 from adamcli.problems.sparse import SparseLogistic
 from adamcli.problems.stress import Drift, Quadratic
-from adamcli.problems.surfaces import Beale, Himmelblau, Rastrigin, Rosenbrock, Saddle
+from adamcli.problems.surfaces import Beale, Himmelblau, Rastrigin, Rosenbrock, Saddle, Surface
 from adamcli.problems.task import Kind, Task
 
 DATASETS: dict[str, type[Dataset]] = {
@@ -61,6 +61,7 @@ __all__ = [
     "ObjectiveTask",
     "Problem",
     "Split",
+    "Surface",
     "Task",
     "predict",
 ]

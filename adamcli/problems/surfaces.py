@@ -33,8 +33,8 @@ DIMENSIONS: Any = {"doc": "number of parameters", "le": 1000}
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Surface:
-    """What the surfaces share: steps, noise, starts in a box."""
+class Surface:
+    """What the surfaces share: steps, noise, starts in a box. A `Landscape` itself."""
 
     kind: ClassVar[Kind] = "surface"
 
@@ -92,7 +92,7 @@ class _Surface:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rosenbrock(_Surface):
+class Rosenbrock(Surface):
     """Rosenbrock's valley, curved and nearly flat: is progress kept up along a bent ravine?
 
     f(x) = sum over i of 100 (x[i+1] - x[i]^2)^2 + (1 - x[i])^2, least at (1, ..., 1). In 4
@@ -135,7 +135,7 @@ class Rosenbrock(_Surface):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Beale(_Surface):
+class Beale(Surface):
     """Beale's function, a plateau with steep walls: do small gradients still move a run?
 
     f(x) = (1.5 - a + a b)^2 + (2.25 - a + a b^2)^2 + (2.625 - a + a b^3)^2 with a, b the two
@@ -177,7 +177,7 @@ class Beale(_Surface):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Himmelblau(_Surface):
+class Himmelblau(Surface):
     """Himmelblau's function, four equal minima: which one a run ends in does not matter.
 
     f(x) = (a^2 + b - 11)^2 + (a + b^2 - 7)^2 with a, b the two coordinates, 0 at (3, 2) and
@@ -215,7 +215,7 @@ class Himmelblau(_Surface):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rastrigin(_Surface):
+class Rastrigin(Surface):
     """Rastrigin's function, a bowl full of dents: is a run caught in the nearest one?
 
     f(x) = sum over i of x[i]^2 + 10 - 10 cos(2 pi x[i]), least at 0, with a local minimum
@@ -252,7 +252,7 @@ class Rastrigin(_Surface):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saddle(_Surface):
+class Saddle(Surface):
     """A saddle between two minima, entered along its ridge: how soon is it left again?
 
     f(x) = a^2 / 2 + b^4 / 4 - b^2 / 2 + 1/4 with a, b the two coordinates: a saddle of
