@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from adamcli.figures import boundary, curves, layers, trace
+from adamcli.figures import boundary, curves, fit, layers, surface, trace
 from adamcli.figures.comparison import MAX_COMPARED, draw_comparison
 from adamcli.figures.glyphs import fonts
 from adamcli.figures.layers import draw_layers
@@ -24,6 +24,8 @@ from adamcli.figures.trace import draw_trace
 FAMILIES: dict[str, Callable[[Subject], Plans]] = {
     "curves": curves.plans,
     "boundary": boundary.plans,
+    "fit": fit.plans,
+    "surface": surface.plans,
     "trace": trace.plans,
     "layers": layers.plans,
 }
