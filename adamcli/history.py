@@ -42,7 +42,10 @@ METRICS = (
     "grad_norm",
     "update_size",
 )
-"""The metrics of a run in the order of metrics.csv."""
+"""The metrics of a run in the order of metrics.csv; a task has some of them."""
+
+MEASURED = ("grad_norm", "update_size")
+"""Those of them that the training itself measures, whatever it minimises."""
 
 LAYER_SERIES = ("weight", "grad", "update", "ratio")
 """Of a named array at each step: the Euclidean norms of its parameters before the step, of

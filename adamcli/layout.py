@@ -81,6 +81,14 @@ class Layout:
         """Which named array, by its number, a place in the flat vector belongs to."""
         return next(k for k, tensor in enumerate(self.tensors) if place < tensor.stop)
 
+    def __contains__(self, param: str) -> bool:
+        """Whether there is such a parameter."""
+        try:
+            self.index(param)
+        except ValueError:
+            return False
+        return True
+
     def index(self, param: str) -> int:
         """The place of one parameter, such as `W1[0,0]`, in the flat vector.
 

@@ -21,15 +21,7 @@ from adamcli.config import Run
 from adamcli.errors import RuleError, WorkerError
 from adamcli.history import LAYER_SERIES, Failure, RunHistory, StackHistory
 from adamcli.layout import Layout
-from adamcli.problems import (
-    NetworkStack,
-    kept_bytes,
-    row_bytes,
-    stack_bytes,
-    stack_key,
-    stack_seconds,
-    traced_bytes,
-)
+from adamcli.problems import kept_bytes, stack_bytes, stack_seconds, traced_bytes
 from adamcli.recorder import Records
 from adamcli.training import Snapshot, Trainee, kind, train
 
@@ -113,11 +105,11 @@ def plan(runs: Sequence[Run], jobs: int = 1) -> list[Block]:
     """
     groups: dict[object, list[int]] = {}
     for place, run in enumerate(runs):
-        groups.setdefault((stack_key(run.task), run.eval_every), []).append(place)
+        groups.setdefault((run.task.stack_key, run.eval_every), []).append(place)
     blocks: list[Block] = []
     for places in groups.values():
         places.sort(key=lambda place: runs[place].seed)
-        rows = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // row_bytes(runs[places[0]].task)))
+        rows = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // runs[places[0]].task.row_bytes))
         count = -(-len(places) // rows)
         count = min(len(places), -(-count // jobs) * jobs)
         blocks += [_by_rule(runs, piece) for piece in np.array_split(places, count)]
@@ -173,7 +165,7 @@ def _by_rule(runs: Sequence[Run], places: np.ndarray) -> Block:
 def _train_block(runs: Sequence[Run], block: Block) -> Iterator[Progress]:
     """Train one stack."""
     members = [runs[place] for place in block]
-    problem = NetworkStack([run.task for run in members])
+    problem = members[0].task.stacked([run.task for run in members])
     trainees = [_trainee(run, problem.layout) for run in members]
     kept = StackHistory(len(members))
     first = members[0]

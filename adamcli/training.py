@@ -16,7 +16,7 @@ from itertools import groupby
 import numpy as np
 
 from adamcli.errors import RuleError
-from adamcli.history import Failure
+from adamcli.history import MEASURED, Failure
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import Averaging, Hyper, Rule, State, Step, Wrapping
 from adamcli.optimizers.passes import arithmetic
@@ -24,9 +24,6 @@ from adamcli.problems import Curved, Problem
 from adamcli.recorder import Recorder, Records
 from adamcli.schedules import Schedule
 from adamcli.settings import settings_of
-
-_MEASURED = ("grad_norm", "update_size")
-"""What is measured at the last step before an evaluation."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +122,7 @@ class _Stack:
         self.failed: dict[int, Failure] = {}
         self.stopped = np.zeros(len(trainees), dtype=bool)
         self.some_stopped = False
-        self.measured = {name: np.full(len(trainees), np.nan) for name in _MEASURED}
+        self.measured = {name: np.full(len(trainees), np.nan) for name in MEASURED}
         self.t = 0
         self.groups = [_Group(trainees, rows, self, total) for rows in _neighbours(trainees)]
 

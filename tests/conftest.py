@@ -9,9 +9,20 @@ from pathlib import Path
 for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"
 
+import importlib.util
+
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+needs_sklearn = pytest.mark.skipif(
+    importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed"
+)
+
+SHIPPED = [
+    pytest.param(path, id=path.stem, marks=[needs_sklearn] if path.stem == "suite_data" else [])
+    for path in sorted((ROOT / "configs").glob("*.yaml"))
+]
 
 
 @pytest.fixture(autouse=True)

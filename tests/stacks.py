@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from adamcli.optimizers import RULES, Rule
-from adamcli.problems import MLP, NetworkStack, Task
+from adamcli.problems import MLP, NetworkTask, Task
 from adamcli.problems.datasets import Spiral
 from adamcli.schedules import Constant
 from adamcli.training import Snapshot, Trainee, train
@@ -53,7 +53,7 @@ def rule(name: str, **changes: Any) -> Rule:
     return RULES[name](**(SETTINGS[name] | changes))
 
 
-def task(**changes: Any) -> Task:
+def task(**changes: Any) -> NetworkTask:
     """A small spiral task: 100 points in batches of 32, the last of 4."""
     defaults: dict[str, Any] = {
         "dataset": Spiral(samples=100, test_samples=60, noise=0.2),
@@ -64,7 +64,7 @@ def task(**changes: Any) -> Task:
         "random": "paired",
         "seed": 0,
     }
-    return Task(**(defaults | changes))
+    return NetworkTask(**(defaults | changes))
 
 
 def snapshots(
@@ -73,7 +73,7 @@ def snapshots(
     """All snapshots of a training, with their own copies of the parameters."""
     made = [t if isinstance(t, Trainee) else Trainee(t, Constant()) for t in trainees]
     kept = []
-    for snapshot in train(NetworkStack(tasks), made, epochs=tasks[0].epochs, **options):
+    for snapshot in train(tasks[0].stacked(tasks), made, epochs=tasks[0].epochs, **options):
         copied = {**vars(snapshot), "params": snapshot.params.copy()}
         kept.append(Snapshot(**copied))
     return kept

@@ -15,7 +15,7 @@ import time
 
 import jsonschema
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SHIPPED
 
 from adamcli.cli.main import run
 
@@ -26,7 +26,6 @@ model: {hidden: [6]}
 train: {epochs: 3, batch_size: 16}
 optimizers: [{name: sgdm, lr: 0.05}, {name: adam, lr: 0.01}]
 """
-CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
 SHORT = ["--set", "train.epochs=2", "--seeds", "2", "--no-figures"]
 
 
@@ -333,7 +332,7 @@ def test_show_and_runs_read_what_is_saved(cli):
 
 @pytest.mark.parametrize("what", ["optimizers", "datasets"])
 def test_every_entry_of_a_registry_is_listed_and_explained(cli, what):
-    entries = json.loads(cli(what, "--json")[1])[what]
+    entries = [each for rows in json.loads(cli(what, "--json")[1]).values() for each in rows]
     listed = cli(what)[1]
     for entry in entries:
         assert entry["name"] in listed
@@ -367,7 +366,7 @@ def test_doctor_names_versions_and_blas(cli):
     assert "numpy" in cli("doctor")[1]
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED)
 def test_every_shipped_experiment_runs_and_matches_the_schema(cli, path):
     from adamcli import config
 

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from conftest import SHIPPED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,12 +17,11 @@ from adamcli.config import Experiment, load, schema
 from adamcli.errors import AdamcliError, DataError, UsageError
 from adamcli.optimizers import RULES
 from adamcli.optimizers.adam import Adam
-from adamcli.problems import DATASETS, MLP
+from adamcli.problems import DATASETS, MLP, PROBLEMS
 from adamcli.problems.datasets import Spiral
 from adamcli.schedules import SCHEDULES, Constant, Cosine
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = sorted((ROOT / "configs").glob("*.yaml"))
 SPIRAL = """\
 dataset: {noise: 0.2}
 train: {seeds: 2}
@@ -92,7 +92,7 @@ def test_own_schedules_and_clipping_read_back_the_same(spiral: Path, tmp_path: P
     assert reloaded(experiment, tmp_path).runs == experiment.runs
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED)
 def test_the_resolved_experiment_reads_back_the_same(path: Path, tmp_path: Path) -> None:
     experiment = load(path)
     again = reloaded(experiment, tmp_path)
@@ -258,11 +258,11 @@ def test_the_schema_is_of_the_draft_that_editors_know() -> None:
     text = json.dumps(schema())
     assert schema()["$schema"] == "http://json-schema.org/draft-07/schema#"
     assert not [word for word in ("prefixItems", "discriminator", '"if"') if word in text]
-    names = [*RULES, *DATASETS, *SCHEDULES]
+    names = [*RULES, *DATASETS, *PROBLEMS, *SCHEDULES]
     assert [n for n in names if f'"const": "{n}"' not in text] == []
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", SHIPPED)
 def test_shipped_experiments_fit_the_schema(path: Path) -> None:
     jsonschema.validate(yaml.safe_load(path.read_text(encoding="utf-8")), schema())
     assert path.read_text(encoding="utf-8").startswith(

@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from adamcli.config import load
 from adamcli.errors import AdamcliError, ConfigErrors
 from adamcli.optimizers import RULES
-from adamcli.problems import DATASETS, MLP
+from adamcli.problems import DATASETS, MLP, PROBLEMS
 from adamcli.schedules import SCHEDULES
 from adamcli.settings import Setting, settings_of
 
 OPTIMIZERS = "optimizers: [{name: adam}]\n"
+SUITE = "problems: [{label: a, dataset: {name: moons}}, {label: b, problem: {name: saddle}}]\n"
 
 
 def messages(folder: Path, text: str, *overrides: str) -> list[str]:
@@ -206,6 +207,8 @@ def fields() -> list[tuple[str, Setting]]:
     found = [("model: {%s}", s) for s in settings_of(MLP)]
     for name, cls in DATASETS.items():
         found += [(f"dataset: {{name: {name}, %s}}", s) for s in settings_of(cls)]
+    for name, cls in PROBLEMS.items():
+        found += [(f"problem: {{name: {name}, %s}}", s) for s in settings_of(cls)]
     for name, cls in SCHEDULES.items():
         found += [(f"train: {{schedule: {{name: {name}, %s}}}}", s) for s in settings_of(cls)]
     for name, cls in RULES.items():
@@ -300,17 +303,34 @@ PLACES = [
     "sweep",
     "sweep.adam.lr",
     "sweep.dataset.path",
+    "sweep.problem.size",
+    "problem",
+    "problem.name",
+    "problem.size",
+    "problems",
+    "problems.0",
+    "problems.0.label",
+    "problems.0.dataset",
+    "problems.0.dataset.path",
+    "problems.0.model.hidden",
+    "problems.0.train",
+    "problems.0.train.epochs",
+    "problems.1.problem",
+    "problems.1.problem.name",
 ]
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=300, derandomize=True, deadline=None)
 @given(
-    pairs=st.lists(st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3)
+    pairs=st.lists(
+        st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3
+    ),
+    problems=st.sampled_from(["", SUITE]),
 )
 def test_odd_values_anywhere_give_our_errors_alone(
-    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, Any]]
+    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, Any]], problems: str
 ) -> None:
     path = tmp_path_factory.mktemp("odd") / "odd.yaml"
-    path.write_text(OPTIMIZERS)
+    path.write_text(problems + OPTIMIZERS)
     with contextlib.suppress(AdamcliError):
         load(path, [f"{place}={json.dumps(value)}" for place, value in pairs])

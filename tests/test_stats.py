@@ -229,8 +229,10 @@ def test_the_highest_accuracy_wins() -> None:
 
 
 def test_without_test_data_the_train_loss_ranks() -> None:
-    assert stats.ranking_score([history(train_loss=[1.0], train_accuracy=[1.0])]) == "train_loss"
-    assert stats.ranking_score(ended("a", {0: 1.0})) == "test_loss"
+    assert stats.ranking_scores([history(train_loss=[1.0], train_accuracy=[1.0])]) == {
+        "": "train_loss"
+    }
+    assert stats.ranking_scores(ended("a", {0: 1.0})) == {"": "test_loss"}
 
 
 def test_wins_do_not_depend_on_the_order_of_the_runs() -> None:

@@ -17,9 +17,9 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from adamcli import tables
-from adamcli.history import Failure, RunHistory
+from adamcli.history import METRICS, Failure, RunHistory
 from adamcli.optimizers import RULES
-from adamcli.problems import DATASETS
+from adamcli.problems import DATASETS, PROBLEMS
 from adamcli.settings import setting, settings_of
 from adamcli.tables import words
 from adamcli.tables.prose import Prose
@@ -84,7 +84,7 @@ def result(*histories: RunHistory, missing: Sequence[Run] = (), name: str = "spi
 
 
 def _task(epochs: int) -> SimpleNamespace:
-    return SimpleNamespace(epochs=epochs)
+    return SimpleNamespace(epochs=epochs, metrics=METRICS)
 
 
 ONE_SEED = result(
@@ -261,7 +261,7 @@ def test_lists_show_foreign_text_literally(payload: str):
     for table in (
         tables.runs_table([entry]),
         tables.facts_table({payload: {payload: [payload]}}),
-        tables.registry_table({payload: plugin}),
+        tables.parted_table({"": {payload: plugin}}),
         tables.page(payload, plugin),
     ):
         text = shown(table, width=1000)
@@ -317,14 +317,14 @@ def test_labels_have_the_colour_of_their_figures():
 
 
 def test_optimizers_are_listed_with_their_first_line():
-    text = shown(tables.registry_table(RULES), 100)
+    text = shown(tables.parted_table({"": RULES}), 100)
     assert re.search(
         r"^sgd +Stochastic gradient descent: a step against the gradient\.$", text, re.M
     )
     assert all(name in text for name in RULES)
 
 
-@pytest.mark.parametrize("registry", [RULES, DATASETS])
+@pytest.mark.parametrize("registry", [RULES, DATASETS, PROBLEMS])
 @pytest.mark.parametrize("width", [1, 20, 60, 80])
 def test_every_page_fits(registry, width: int):
     for name, entry in registry.items():
@@ -332,7 +332,7 @@ def test_every_page_fits(registry, width: int):
         assert max(map(cell_len, lines)) <= width
 
 
-@pytest.mark.parametrize("registry", [RULES, DATASETS])
+@pytest.mark.parametrize("registry", [RULES, DATASETS, PROBLEMS])
 def test_no_setting_is_broken_in_a_narrow_terminal(registry):
     for name, entry in registry.items():
         lines = shown(tables.page(name, entry), 40).split("\n")

@@ -38,7 +38,7 @@ class Run:
 
 def runs_of(labels: Sequence[str], seeds: int = 1, epochs: int = EPOCHS) -> list[Run]:
     return [
-        Run(label, seed, SimpleNamespace(epochs=epochs))
+        Run(label, seed, SimpleNamespace(epochs=epochs, metrics=METRICS))
         for label in labels
         for seed in range(seeds)
     ]
@@ -158,7 +158,7 @@ def test_lines_are_few_however_many_blocks_there_are():
 def test_lines_say_what_diverged_and_what_waits():
     terminal, clock = Terminal(), Clock()
     runs = runs_of(["a", "b"], seeds=2)
-    runs.append(Run("c", 0, SimpleNamespace(epochs=EPOCHS)))
+    runs.append(Run("c", 0, SimpleNamespace(epochs=EPOCHS, metrics=METRICS)))
     with LiveView(runs, terminal.console(live=False), "lines", clock=clock, work=clock) as view:
         clock.now += 1
         view.update(progress([0, 1, 2, 3], EPOCHS, [np.nan, np.nan, np.nan, 0.5]))

@@ -197,7 +197,7 @@ def test_the_memory_of_layers_is_counted_once_per_label(experiment, monkeypatch)
     long: dict = {"epochs": 10**6, "batch_size": 1, "eval_every": 10**6, "seeds": 9}
     settings: dict = {"train": long, "dataset": {"samples": 40, "test_samples": 0}}
     two = {"name": "adam"}, {"name": "sgd"}
-    monkeypatch.setattr("adamcli.config.expansion.MAX_BYTES", 2**30)
+    monkeypatch.setattr("adamcli.config.limits.MAX_BYTES", 2**30)
     experiment(*two, **settings, trace={"params": []})
     # 2 labels x 4e7 steps x 6 arrays x 4 series x 8 bytes, four times: noted, joined, cut, written
     with pytest.raises(ConfigError, match=r"and 57\.\d GiB of memory"):

@@ -11,6 +11,7 @@ import typer
 from adamcli.cli import options, output
 
 if TYPE_CHECKING:
+    from adamcli.problems import Dataset, Objective
     from adamcli.settings import Setting
 
 Name = Annotated[
@@ -40,22 +41,38 @@ def optimizers(name: Name = None, json: options.Json = False) -> None:
 
 
 def datasets(name: Name = None, json: options.Json = False) -> None:
-    """List the datasets; with a name, explain one and its settings.
+    """List the datasets, and the problems that need none; with a name, explain one.
 
     Example: adamcli datasets spiral
     """
-    from adamcli.problems import DATASETS
-    from adamcli.tables import page, registry_table
+    from adamcli.problems import DATASETS, PROBLEMS
+    from adamcli.tables import page, parted_table
 
-    _refuse_unknown("dataset", name, DATASETS)
-    if json:
-        documents = {each: _document(each, entry) for each, entry in DATASETS.items()}
-        _show_documents("datasets", name, documents)
+    known: dict[str, type] = {**DATASETS, **PROBLEMS}
+    _refuse_unknown("dataset", name, known)
+    if json and name:
+        output.show_json(_document(name, known[name]))
+    elif json:
+        output.show_json({"datasets": _documents(DATASETS), "problems": _documents(PROBLEMS)})
     elif name is None:
-        output.show(registry_table(DATASETS))
+        output.show(parted_table(_by_kind(DATASETS, PROBLEMS)))
         output.say("explain one: adamcli datasets spiral")
     else:
-        output.show(page(name, DATASETS[name]))
+        output.show(page(name, known[name]))
+
+
+def _by_kind(
+    datasets: Mapping[str, type[Dataset]], problems: Mapping[str, type[Objective]]
+) -> dict[str, dict[str, type]]:
+    """Datasets and problems under what an experiment writes them as."""
+    parts: dict[str, dict[str, type]] = {"dataset: what a network learns": {**datasets}}
+    heads = {
+        "surface": "problem: surfaces in closed form",
+        "stress": "problem: stress tests of one difficulty each",
+    }
+    for name, entry in problems.items():
+        parts.setdefault(heads[entry.kind], {})[name] = entry
+    return parts
 
 
 def _refuse_unknown(what: str, name: str | None, registry: Mapping[str, type]) -> None:
@@ -84,6 +101,11 @@ def _rule_document(name: str) -> dict[str, Any]:
     sections = {head.lower(): text for head, text in about.sections.items()}
     document = {"family": about.family, "summary": about.summary, **sections}
     return {**_document(name, RULES[name]), **document, "state_per_parameter": about.state}
+
+
+def _documents(registry: Mapping[str, type]) -> list[dict[str, Any]]:
+    """All entries of a registry as JSON."""
+    return [_document(name, entry) for name, entry in registry.items()]
 
 
 def _document(name: str, entry: type) -> dict[str, Any]:

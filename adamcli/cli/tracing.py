@@ -15,7 +15,6 @@ from adamcli.errors import UsageError
 from adamcli.history import RunHistory
 from adamcli.layout import Array
 from adamcli.palette import run_styles
-from adamcli.problems import layout_of
 from adamcli.runner import train_runs
 from adamcli.store import Result
 from adamcli.text import slug, suggestion
@@ -136,7 +135,7 @@ def find_traces(result: Result, choice: Choice, param: str | None) -> list[Trace
         UsageError: no such label, seed or parameter, or nothing to draw.
     """
     wanted: list[tuple[Run, bool]] = []
-    for first, run in _chosen(result, choice):
+    for first, run in _having(_chosen(result, choice), param):
         usual = next(iter(first.traced), None)
         name = _canonical(run, param) if param else usual
         if name is not None:
@@ -258,10 +257,16 @@ def _with_seed(runs: Sequence[Run], seed: int | None) -> Run:
     return runs[0] if seed is None else seeds[seed]
 
 
+def _having(chosen: list[tuple[Run, Run]], param: str | None) -> list[tuple[Run, Run]]:
+    """Those that have the parameter, if any has: the problems of a suite have different ones."""
+    having = [(first, run) for first, run in chosen if param is None or param in run.task.layout]
+    return having or chosen
+
+
 def _canonical(run: Run, param: str) -> str:
     """The parameter's name without blanks, if the network has it."""
     try:
-        layout_of(run.task).index(param)
+        run.task.layout.index(param)
     except ValueError as error:
         raise UsageError(str(error), where="--param", fix="name one entry, W1[0,0]") from error
     return "".join(param.split())

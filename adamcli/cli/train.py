@@ -226,9 +226,8 @@ def _next(result: Result, request: Request) -> str:
 
 
 def _some_weight(run: Run) -> str:
-    """A weight of the second layer, W2[3,4] where there is one."""
-    from adamcli.problems import layout_of
-
-    weights = next(tensor for tensor in layout_of(run.task).tensors if tensor.name == "W2")
-    places = (min(place, size - 1) for place, size in zip((3, 4), weights.shape, strict=True))
-    return f"W2[{','.join(map(str, places))}]"
+    """A weight of the second layer, W2[3,4] where there is one, else some parameter."""
+    tensors = run.task.layout.tensors
+    weights = next((tensor for tensor in tensors if tensor.name == "W2"), tensors[0])
+    places = (min(place, size - 1) for place, size in zip((3, 4), weights.shape, strict=False))
+    return f"{weights.name}[{','.join(map(str, places))}]"

@@ -13,7 +13,7 @@ from adamcli import __version__
 from adamcli.config.writer import annotated_lines, yaml_text
 from adamcli.optimizers import Rule, Wrapping
 from adamcli.plugins import AnyPlugin
-from adamcli.problems import Task
+from adamcli.problems import Kind, NetworkTask, Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
 
@@ -25,7 +25,8 @@ class Run:
     Attributes:
         label: names the setting in tables and figures; with a sweep, its values too.
         optimizer: the name of the rule.
-        cell: the swept values that touch the problem, `noise=0.1`; empty without any.
+        cell: the problem of a suite and the swept values that touch it, `moons noise=0.1`;
+            empty without any.
         seed: fixes the random numbers.
         rule: the update rule; its hyperparameters are Python floats.
         schedule: the factor on lr.
@@ -36,6 +37,7 @@ class Run:
         traced: names of the parameters recorded at every step, such as `W1[0,0]`; empty for
             all seeds but the first.
         layers: whether the norms of all named arrays are recorded at every step; likewise.
+        problem: the label of the problem in its suite; empty without a suite.
     """
 
     label: str
@@ -50,6 +52,12 @@ class Run:
     eval_every: int
     traced: tuple[str, ...]
     layers: bool = False
+    problem: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """What is minimised: statistics over problems never mix kinds."""
+        return self.task.kind
 
 
 @dataclass(frozen=True)
@@ -102,7 +110,9 @@ class Experiment:
     @property
     def data_files(self) -> set[File]:
         """The data files that the runs read."""
-        return {run.task.dataset for run in self.runs if isinstance(run.task.dataset, File)}
+        tasks = (run.task for run in self.runs)
+        datasets = {task.dataset for task in tasks if isinstance(task, NetworkTask)}
+        return {dataset for dataset in datasets if isinstance(dataset, File)}
 
 
 def _in_order(sweep: Mapping[str, Any]) -> list[tuple[str, Any]]:

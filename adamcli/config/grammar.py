@@ -19,10 +19,13 @@ from adamcli.config.nodes import Node, Path, lookup
 from adamcli.config.ranges import SCHEMA as SWEEP
 from adamcli.config.sections import (
     DATASETS_BY_NAME,
+    ENTRY,
+    ENTRY_TRAIN,
     EVERY_OPTIMIZERS,
     OPTIMIZER_FIELDS,
     OPTIMIZERS_BY_NAME,
     PLAIN,
+    PROBLEMS_BY_NAME,
     SCHEDULES_BY_NAME,
     TOP,
 )
@@ -54,6 +57,12 @@ class Grammar:
                 return self.experiment
             case (("model" | "train" | "trace") as key,):
                 return PLAIN[key]
+            case ("problems", int()):
+                return ENTRY
+            case ("problems", int(), "model"):
+                return PLAIN["model"]
+            case ("problems", int(), "train"):
+                return ENTRY_TRAIN
         name = lookup(root, (*path, "name"))
         registry = self.registry_at(path)
         return registry.get(str(name.value)) if registry and name else None
@@ -61,8 +70,10 @@ class Grammar:
     def registry_at(self, path: Path) -> dict[str, type[Section]] | None:
         """The models among which the mapping at a path chooses by its `name`."""
         match path:
-            case ("dataset",):
+            case ("dataset",) | ("problems", int(), "dataset"):
                 return DATASETS_BY_NAME
+            case ("problem",) | ("problems", int(), "problem"):
+                return PROBLEMS_BY_NAME
             case ("optimizers", int()):
                 return self.optimizers
             case ("train", "schedule") | ("optimizers", int(), "schedule"):
@@ -91,9 +102,12 @@ def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]
     """The grammar of adamcli's optimizers and the models of plug-ins."""
     optimizers = {**OPTIMIZERS_BY_NAME, **added}
     optimizer, dataset = union(optimizers), union(DATASETS_BY_NAME)
+    problem = union(PROBLEMS_BY_NAME)
     types: dict[str, Any] = {
         "name": Annotated[str, AfterValidator(check_name)],
         "dataset": dataset,
+        "problem": problem,
+        "problems": Annotated[list[ENTRY], Field(min_length=1)],  # type: ignore[valid-type]
         **PLAIN,
         "plugins": list[str],
         "optimizers": Annotated[list[optimizer], Field(min_length=1)],  # type: ignore[valid-type]
@@ -101,7 +115,8 @@ def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]
     }
     fields: dict[str, Any] = {s.name: (types[s.name], field(s)) for s in TOP}
     experiment = section("the experiment", TOP, **fields)
-    checked = {"": experiment, "dataset": dataset, **PLAIN, "optimizers": optimizer}
+    checked = {"": experiment, "dataset": dataset, "problem": problem, **PLAIN}
+    checked["optimizers"] = optimizer
     parts = {name: TypeAdapter(model) for name, model in checked.items()}
     return Grammar(plugins, optimizers, experiment, parts)
 

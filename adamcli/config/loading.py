@@ -32,8 +32,9 @@ from adamcli.config.nodes import (
 )
 from adamcli.config.paths import optimizer_names, overridden
 from adamcli.config.reader import read
-from adamcli.config.sections import with_defaults
+from adamcli.config.sections import SUBJECTS, subjects_of, with_defaults
 from adamcli.config.selection import selected
+from adamcli.config.suite import label_of
 from adamcli.config.sweep import factors_of, resolved_sweep
 from adamcli.errors import ConfigErrors
 from adamcli.optimizers import RULES
@@ -73,7 +74,11 @@ def load(
     whole, unfit = checked(known, root)
     factors, unswept = factors_of(root, known)
     mistakes += [*refused, *(error for _, error in unfit), *unswept]
-    mistakes += _same_labels(root, {place for place, _ in unfit}) + _same_seeds(root)
+    places = {place for place, _ in unfit}
+    labels = [label for label, _ in optimizer_names(root)]
+    mistakes += _same_labels(root, "optimizers", labels, places) + _same_seeds(root)
+    labels = [label_of(entry) for entry in items_of(root, "problems")]
+    mistakes += _same_labels(root, "problems", labels, places) + _two_subjects(root)
     if mistakes:
         raise _all(mistakes)
     runs, mistakes = expanded(root, whole, factors, known)
@@ -111,9 +116,13 @@ def _completed(root: Node, file: pathlib.Path) -> Node:
 
 
 def _file_paths(root: Node) -> list[Path]:
-    """Where the tree may name files: data, a sweep of data, plug-ins."""
+    """Where the tree may name files: data, that of a suite, a sweep of data, plug-ins."""
     lists: list[Path] = [("sweep", "dataset.path"), ("sweep", "together", "dataset.path")]
-    paths: list[Path] = [("dataset", "path")]
+    problems = range(len(items_of(root, "problems")))
+    paths: list[Path] = [
+        ("dataset", "path"),
+        *(("problems", i, "dataset", "path") for i in problems),
+    ]
     for listed in [*lists, ("plugins",)]:
         node = lookup(root, listed)
         count = len(node.value) if node is not None and isinstance(node.value, list) else 0
@@ -121,12 +130,14 @@ def _file_paths(root: Node) -> list[Path]:
     return paths
 
 
-def _same_labels(root: Node, unfit: Container[Path]) -> list[PlacedError]:
-    """Labels that are the same, or would be as file names."""
+def _same_labels(
+    root: Node, section: str, labels: Sequence[str], unfit: Container[Path]
+) -> list[PlacedError]:
+    """Labels of the items of a section that are the same, or would be as file names."""
     seen: dict[str, str] = {}
     mistakes = []
-    for i, (label, _) in enumerate(optimizer_names(root)):
-        at: Path = ("optimizers", i, "label")
+    for i, label in enumerate(labels):
+        at: Path = (section, i, "label")
         keys = label_keys(label) if label and at not in unfit else ()
         others = [seen[key] for key in keys if key in seen]
         seen |= dict.fromkeys(keys, label)
@@ -134,8 +145,21 @@ def _same_labels(root: Node, unfit: Container[Path]) -> list[PlacedError]:
             what = f"label {brief(label)} is too like {brief(others[0])} to name a file"
             what = f"label {brief(label)} twice" if label in others else what
             at = at if lookup(root, at) else (*at[:2], "name")
-            mistakes.append(mistake(root, at, what, f"give optimizers[{i}] a label of its own"))
+            mistakes.append(mistake(root, at, what, f"give {section}[{i}] a label of its own"))
     return mistakes
+
+
+def _two_subjects(root: Node) -> list[PlacedError]:
+    """A dataset or a model beside a problem, which is instead of them."""
+    places: list[tuple[Path, Node]] = [((), root)]
+    places += [(("problems", i), entry) for i, entry in enumerate(items_of(root, "problems"))]
+    return [
+        mistake(root, (*place, key), f"{key} beside {mine[0]}", "keep one of the two", at_key=True)
+        for place, node in places
+        for mine in [subjects_of(node)]
+        for key in SUBJECTS
+        if key in node.children and key not in mine
+    ]
 
 
 def _same_seeds(root: Node) -> list[PlacedError]:
@@ -161,11 +185,22 @@ def _resolved(
     whole: Any, factors: Sequence[Factor], plugins: Sequence[AnyPlugin]
 ) -> dict[str, Any]:
     """Every setting of an experiment; what optimizers take from `train` only there."""
-    tree: dict[str, Any] = dumped(whole)
+    mine = [key for key in ("problems", "problem") if getattr(whole, key)] or ["dataset", "model"]
+    absent = {*SUBJECTS} - {*mine}
+    tree: dict[str, Any] = {k: value for k, value in dumped(whole).items() if k not in absent}
+    if whole.problems:
+        tree["problems"] = [_without_gaps(dumped(entry)) for entry in whole.problems]
     tree["plugins"] = [os.path.abspath(plugin.path) for plugin in plugins]
     tree["optimizers"] = [_entry(section) for section in whole.optimizers]
     tree["sweep"] = resolved_sweep(factors)
     return tree
+
+
+def _without_gaps(tree: dict[str, Any]) -> dict[str, Any]:
+    """A problem of a suite without what it does not say, also in its `train`."""
+    said = {key: value for key, value in tree.items() if value is not None}
+    own = {key: value for key, value in said.pop("train", {}).items() if value is not None}
+    return {**said, "train": own} if own else said
 
 
 def _entry(section: Section) -> dict[str, Any]:
@@ -195,6 +230,6 @@ def _leaves(tree: Any, path: Path) -> list[Path]:
     """The paths of scalars and of lists of them."""
     if isinstance(tree, dict):
         return [leaf for key, under in tree.items() for leaf in _leaves(under, (*path, key))]
-    if path == ("optimizers",):
+    if path in (("optimizers",), ("problems",)):
         return [leaf for i, under in enumerate(tree) for leaf in _leaves(under, (*path, i))]
     return [path]

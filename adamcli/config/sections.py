@@ -7,7 +7,8 @@ registry brings its checks and its branch of the JSON schema with it.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, replace
 from typing import Annotated, Any
 
 from pydantic import (
@@ -27,10 +28,13 @@ from adamcli.config.models import (
 from adamcli.config.names import MAX_RUNS, check_label, seed_list
 from adamcli.config.nodes import Node, Path, inserted, items_of, lookup
 from adamcli.optimizers import RULES, Wrapping
-from adamcli.problems import DATASETS, MLP
+from adamcli.problems import DATASETS, MLP, PROBLEMS
 from adamcli.schedules import SCHEDULES, Constant, Schedule
 from adamcli.seeding import RANDOM_KINDS
 from adamcli.settings import Setting, setting, settings_of
+
+SUBJECTS = ("dataset", "model", "problem", "problems")
+"""The sections that say what is minimised."""
 
 _DEFAULT_NAMES = {"dataset": "spiral", "schedule": "constant"}
 
@@ -65,6 +69,7 @@ _CLIP = Setting("clip_norm", float, None, f"{_CLIP_DOC}; instead of train's", gt
 _OWN_SCHEDULE = Setting("schedule", dict, None, f"{_SCHEDULE_DOC}, instead of train's")
 
 DATASETS_BY_NAME = sections_by_name(DATASETS, default=_DEFAULT_NAMES["dataset"])
+PROBLEMS_BY_NAME = sections_by_name(PROBLEMS)
 SCHEDULES_BY_NAME = sections_by_name(SCHEDULES, default=_DEFAULT_NAMES["schedule"])
 _SCHEDULE = union(SCHEDULES_BY_NAME)
 _LABEL_LENGTH: Any = {"minLength": 1, "maxLength": 100}
@@ -93,7 +98,14 @@ _SEEDS_SCHEMA = {
     ]
 }
 _HIDDEN = next(s for s in settings_of(MLP) if s.name == "hidden")
-_PARAMS = Setting("params", list, ("W1[0,0]",), "parameters to trace, such as W1[0,0] or b2[3]")
+_PARAMS_DOC = (
+    "parameters to trace, such as W1[0,0] or b2[3]; by default of a problem x[0] and x[1], "
+    "of a suite none"
+)
+_PARAMS = Setting("params", list, ("W1[0,0]",), _PARAMS_DOC)
+_TRACED = {"dataset": _PARAMS.default, "problem": ("x[0]", "x[1]"), "problems": ()}
+"""What is traced where the file does not say, by what it minimises."""
+
 _LAYERS = Setting(
     "layers", bool, False, "whether to record, per named array, norms and update over weight"
 )
@@ -113,10 +125,37 @@ PLAIN = {
     "trace": section("trace", (_PARAMS, _LAYERS), params=(list[str], field(_PARAMS))),
 }
 
+# What a problem of a suite may say otherwise than the suite.
+_OWN_TRAIN = [
+    replace(s, default=None, optional=True)
+    for s in settings_of(Train)
+    if s.name in ("epochs", "batch_size")
+]
+_ENTRY_TOP = (
+    Setting("label", str, MISSING, "its name in tables and figures"),
+    Setting("dataset", dict, None, "what is learned"),
+    Setting("model", dict, None, "the network"),
+    Setting("problem", dict, None, "what is minimised, instead of a network on a dataset"),
+    Setting("train", dict, None, "epochs and batch_size of this problem, if not those of all"),
+)
+ENTRY_TRAIN = section("train of a problem", _OWN_TRAIN)
+_ENTRY_TYPES = {
+    "label": Annotated[str, AfterValidator(check_label)],
+    "dataset": union(DATASETS_BY_NAME),
+    "model": PLAIN["model"],
+    "problem": union(PROBLEMS_BY_NAME),
+    "train": ENTRY_TRAIN,
+}
+ENTRY = section(
+    "a problem", _ENTRY_TOP, **{s.name: (_ENTRY_TYPES[s.name], field(s)) for s in _ENTRY_TOP}
+)
+
 TOP = (
     Setting("name", str, None, "names the output directory; default: the name of the file"),
     Setting("dataset", dict, {"name": "spiral"}, "what is learned"),
     Setting("model", dict, {}, "the network"),
+    Setting("problem", dict, None, "what is minimised, instead of a network on a dataset"),
+    Setting("problems", dict, None, "a suite: several problems, each with a label", many=True),
     Setting("train", dict, {}, "how every run is trained"),
     Setting("plugins", list, (), "Python files with optimizers of your own"),
     Setting("optimizers", dict, MISSING, "the rules to compare, each with its settings", many=True),
@@ -127,17 +166,42 @@ KEYS = tuple(s.name for s in TOP)
 """What may stand at the top of a file."""
 
 
+def subjects_of(node: Node) -> tuple[str, ...]:
+    """Which of `SUBJECTS` say what an experiment, or a problem of a suite, minimises."""
+    for key in ("problems", "problem"):
+        if key in node.children:
+            return (key,)
+    return ("dataset", "model")
+
+
 def with_defaults(root: Node) -> Node:
     """The tree with every section, and the names and lists that may be left out."""
-    for path in [("dataset",), ("model",), ("train",), ("trace",), ("sweep",), _TRAIN_SCHEDULE]:
+    places = [("problems", i) for i in range(len(items_of(root, "problems")))]
+    for place in [(), *places]:
+        root = _with_subjects(root, place)
+    for path in [("train",), ("trace",), ("sweep",), _TRAIN_SCHEDULE]:
         root = _with(root, path, {})
-    for key, listed in (("model", _HIDDEN), ("trace", _PARAMS)):
-        items = [Node(item, (key, listed.name, i)) for i, item in enumerate(listed.default)]
-        root = _with(root, (key, listed.name), items)
+    root = _with_items(root, ("trace", "params"), _TRACED[subjects_of(root)[0]])
     entries = range(len(items_of(root, "optimizers")))
-    for path in [("dataset",), _TRAIN_SCHEDULE, *(("optimizers", i, "schedule") for i in entries)]:
-        root = _with(root, (*path, "name"), _DEFAULT_NAMES[str(path[-1])])
+    for path in [_TRAIN_SCHEDULE, *(("optimizers", i, "schedule") for i in entries)]:
+        root = _with(root, (*path, "name"), _DEFAULT_NAMES["schedule"])
     return root
+
+
+def _with_subjects(root: Node, place: Path) -> Node:
+    """The tree with a dataset and a model at a place, unless a problem is there instead."""
+    node = lookup(root, place)
+    if node is None or subjects_of(node) != ("dataset", "model"):
+        return root
+    for key in ("dataset", "model"):
+        root = _with(root, (*place, key), {})
+    root = _with(root, (*place, "dataset", "name"), _DEFAULT_NAMES["dataset"])
+    return _with_items(root, (*place, "model", "hidden"), _HIDDEN.default)
+
+
+def _with_items(root: Node, path: Path, items: Sequence[Any]) -> Node:
+    """The tree with a list of defaults at the path, where there is none."""
+    return _with(root, path, [Node(item, (*path, i)) for i, item in enumerate(items)])
 
 
 def _with(root: Node, path: Path, default: Any) -> Node:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from adamcli.figures import boundary, curves, layers, seeds, targets, trace
+from adamcli.figures import boundary, curves, fit, layers, seeds, surface, targets, trace
 from adamcli.figures.comparison import MAX_COMPARED, draw_comparison
 from adamcli.figures.glyphs import fonts
 from adamcli.figures.layers import draw_layers
@@ -26,6 +26,8 @@ FAMILIES: dict[str, Callable[[Subject], Plans]] = {
     "seeds": seeds.plans,
     "targets": targets.plans,
     "boundary": boundary.plans,
+    "fit": fit.plans,
+    "surface": surface.plans,
     "trace": trace.plans,
     "layers": layers.plans,
 }

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,8 +21,9 @@ from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
 from adamcli.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
-from adamcli.problems import Dataset, Split
+from adamcli.problems import Dataset, NetworkTask, Split
 from adamcli.problems.datafile import File
+from adamcli.text import slug
 
 MAX_MAPS = 12
 _MAX_ACROSS = 4
@@ -48,16 +49,38 @@ _SAMPLE, _SCALE = 0.34, 2.4
 _MAX_NAMES, _LONGEST_NAME = 20, 24
 
 
+class _Network(NamedTuple):
+    """A trained network."""
+
+    task: NetworkTask
+    one: Trained
+
+
 def plans(subject: Subject) -> Plans:
-    """One figure with a map for the first seed of each label."""
-    firsts = [group[0] for group in by_label(subject.trained).values()]
-    planar = [one for one in firsts if one.run.task.dataset.features == 2]
+    """A figure with a map for the first seed of each label, for each problem of a suite."""
+    networks = [each for each in _networks(subject) if each.task.dataset.classes]
+    planar = [each for each in networks if each.task.dataset.features == 2]
     if not planar:
-        return [], ["boundary: left out, the inputs are not two-dimensional"] if firsts else []
-    notes = []
-    if len(planar) > MAX_MAPS:
-        notes = [f"boundary: the first {MAX_MAPS} of {len(planar)} maps, the others are left out"]
-    return [Plan("boundary", partial(_draw, subject, planar[:MAX_MAPS]))], notes
+        return [], ["boundary: left out, the inputs are not two-dimensional"] if networks else []
+    problems: dict[str, list[_Network]] = {}
+    for each in planar:
+        problems.setdefault(each.one.run.problem, []).append(each)
+    plans, notes = [], []
+    for problem, maps in problems.items():
+        name = f"boundary-{slug(problem)}" if problem else "boundary"
+        plans.append(Plan(name, partial(_draw, subject, maps[:MAX_MAPS])))
+        if len(maps) > MAX_MAPS:
+            notes.append(
+                f"{name}: the first {MAX_MAPS} of {len(maps)} maps, the others are left out"
+            )
+    return plans, notes
+
+
+def _networks(subject: Subject) -> Iterator[_Network]:
+    """The first seed of each label that trained a network, on inputs of any dimension."""
+    for group in by_label(subject.trained).values():
+        if isinstance(group[0].run.task, NetworkTask):
+            yield _Network(group[0].run.task, group[0])
 
 
 def accuracy(histories: Sequence[RunHistory]) -> str:
@@ -109,23 +132,24 @@ class _Grid:
 
 
 @look()
-def _draw(subject: Subject, firsts: Sequence[Trained]) -> Figure:
+def _draw(subject: Subject, networks: Sequence[_Network]) -> Figure:
     """A map for each run on one extent, and below them what colours and shapes mean."""
-    grid = _Grid(len(firsts), _across(firsts))
+    grid = _Grid(len(networks), _across([one for _, one in networks]))
     groups = by_label(subject.trained)
-    title = f"{subject.name}: what the networks learnt"
-    key = _Key.of(max((one.run.task.dataset for one in firsts), key=lambda data: data.classes))
+    problem = networks[0].one.run.problem
+    title = f"{subject.name}{f', {problem}' * bool(problem)}: what the networks learnt"
+    key = _Key.of(max((task.dataset for task, _ in networks), key=lambda data: data.classes))
     height = grid.bottom + _KEY_TOP + key.height + _KEY_BELOW
-    page = Page(height, title, _subtitle(firsts, len(groups[firsts[0].run.label])))
-    splits = [split_of(one.run.task) for one in firsts]
+    page = Page(height, title, _subtitle(networks[0], len(groups[networks[0].one.run.label])))
+    splits = [split_of(task) for task, _ in networks]
     extent = extent_of(splits)
     classes = key.classes
-    for index, (one, split) in enumerate(zip(firsts, splits, strict=True)):
+    for index, ((task, one), split) in enumerate(zip(networks, splits, strict=True)):
         axes = _map_axes(page, grid, index, extent)
         if one.history.status is not Status.FINISHED:
             axes.set_facecolor("#ededed")
         else:
-            _draw_field(axes, field(one.run.task, one.history, extent), classes)
+            _draw_field(axes, field(task, one.history, extent), classes)
         _draw_points(axes, split, classes)
         reached = accuracy([seed.history for seed in groups[one.run.label]])
         _write_title(axes, one.run.label, reached, grid.side)
@@ -143,12 +167,12 @@ def _across(firsts: Sequence[Trained]) -> int:
     return -(-len(firsts) // rows)
 
 
-def _subtitle(firsts: Sequence[Trained], seeds: int) -> str:
+def _subtitle(network: _Network, seeds: int) -> str:
     """Whose predictions these are, what the numbers mean, and which points are drawn."""
-    run, history = firsts[0]
+    task, (run, history) = network
     split = "test" if "test_accuracy" in history.metrics else "training"
     numbers = f", {split} accuracy and its median over {seeds} seeds" if seeds > 1 else ""
-    n = run.task.dataset.train_size
+    n = task.dataset.train_size
     points = f"{MAX_POINTS} of the {n}" if n > MAX_POINTS else f"the {n}"
     return f"seed {run.seed}{numbers}; points: {points} it was trained on"
 

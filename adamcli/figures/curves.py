@@ -45,7 +45,7 @@ PANELS = (
     Panel("mean update |Δθ|, last step of the epoch", ("update_size",), log=True),
 )
 
-MAX_CELLS = 12
+MAX_CELLS = 16
 
 # More single seeds than this only add ink.
 _FAINT_SEEDS = 10
@@ -123,21 +123,32 @@ def _draw(subject: Subject, cell: str, trained: Sequence[Trained]) -> Figure:
     entries = {label: _entry(group) for label, group in groups.items()}
     across = legend.across([*entries.values()])
     rows = -(-len(entries) // across)
+    panels = _panels(trained)
     page = Page(
-        _TOP + 2 * _ROW + 0.2 + rows * legend.ROW,
+        _TOP + -(-len(panels) // 2) * _ROW + 0.2 + rows * legend.ROW,
         f"{subject.name}, {cell}" if cell else subject.name,
         _subtitle(groups),
     )
-    for place, panel in enumerate(PANELS):
+    for place, panel in enumerate(panels):
         axes = page.panel(_LEFT + place % 2 * (_PANEL[0] + _GAP), _TOP + place // 2 * _ROW, *_PANEL)
         _fill_panel(axes, panel, groups, subject.styles)
-        if place < 2:
+        if place + 2 < len(panels):
             hide_x(axes)
         else:
             axes.set_xlabel("epoch")
     samples = [legend.sample(subject.styles[label]) for label in entries]
     legend.add_legend(page, samples, [*entries.values()], across)
     return page.figure
+
+
+def _panels(trained: Sequence[Trained]) -> list[Panel]:
+    """The panels of what was measured; the loss of a surface is its height."""
+    measured = {name for one in trained for name in one.history.metrics}
+    panels = [panel for panel in PANELS if measured & {*panel.metrics}]
+    heights = {one.run.kind for one in trained} == {"surface"}
+    return (
+        [panels[0]._replace(title="height above the minimum"), *panels[1:]] if heights else panels
+    )
 
 
 def _subtitle(groups: dict[str, list[Trained]]) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from adamcli.figures.scales import limits
 from adamcli.history import RunHistory
 from adamcli.layout import Array
-from adamcli.problems import Split, Task, layout_of, predict
+from adamcli.problems import NetworkTask, Split, predict
 from adamcli.seeding import streams
 
 # Points along a side of the grid; fewer where the network would take seconds over them.
@@ -63,7 +63,7 @@ class Field:
         ]
 
 
-def split_of(task: Task) -> Split:
+def split_of(task: NetworkTask) -> Split:
     """The data that a task was trained and tested on."""
     return task.dataset.split(streams(task.random, task.seed))
 
@@ -74,10 +74,14 @@ def extent_of(splits: Sequence[Split]) -> Extent:
     return Extent(*(across or (0.0, 1.0)), *(up or (0.0, 1.0)))
 
 
-def field(task: Task, history: RunHistory, extent: Extent) -> Field:
+def flat_params(task: NetworkTask, history: RunHistory) -> Array:
+    """The parameters of a trained network end to end, (P,)."""
+    return np.concatenate([history.params[t.name].ravel() for t in task.layout.tensors])
+
+
+def field(task: NetworkTask, history: RunHistory, extent: Extent) -> Field:
     """The predictions of a trained network over an extent."""
-    arrays = [history.params[tensor.name].ravel() for tensor in layout_of(task).tensors]
-    params = np.concatenate(arrays)
+    params = flat_params(task, history)
     side, rows = _side(task), _rows(task)
     grid = np.stack(np.meshgrid(*_coordinates(extent, side)), axis=-1).reshape(-1, 2)
     with np.errstate(all="ignore"):
@@ -93,12 +97,12 @@ def _coordinates(extent: Extent, side: int) -> tuple[Array, Array]:
     )
 
 
-def _side(task: Task) -> int:
+def _side(task: NetworkTask) -> int:
     """How many points a side of the grid has."""
-    affordable = math.isqrt(int(_OPERATIONS / (2 * layout_of(task).size)))
+    affordable = math.isqrt(int(_OPERATIONS / (2 * task.layout.size)))
     return max(_LEAST_SIDE, min(_SIDE, affordable))
 
 
-def _rows(task: Task) -> int:
+def _rows(task: NetworkTask) -> int:
     """How many points are predicted at once."""
     return max(64, _PIECE_BYTES // (16 * (sum(task.model.hidden) + task.outputs)))

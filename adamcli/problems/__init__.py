@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adamcli.problems.bundled import BreastCancer, Digits
 from adamcli.problems.costs import kept_bytes, stack_bytes, stack_seconds, traced_bytes
 from adamcli.problems.datafile import File
 from adamcli.problems.datasets import (
@@ -12,11 +13,17 @@ from adamcli.problems.datasets import (
     Moons,
     Spiral,
     Split,
+    Wave,
     Xor,
 )
-from adamcli.problems.mlp import NetworkStack, layout_of, predict, row_bytes, stack_key
+from adamcli.problems.mlp import NetworkStack, predict
+from adamcli.problems.network import MLP, NetworkTask
+from adamcli.problems.objective import Objective, ObjectiveTask
 from adamcli.problems.problem import Curved, Problem
-from adamcli.problems.task import MLP, Task
+from adamcli.problems.sparse import SparseLogistic
+from adamcli.problems.stress import Drift, Quadratic
+from adamcli.problems.surfaces import Beale, Himmelblau, Rastrigin, Rosenbrock, Saddle, Surface
+from adamcli.problems.task import Kind, Task
 
 DATASETS: dict[str, type[Dataset]] = {
     "spiral": Spiral,
@@ -25,24 +32,41 @@ DATASETS: dict[str, type[Dataset]] = {
     "xor": Xor,
     "blobs": Blobs,
     "checkerboard": Checkerboard,
+    "wave": Wave,
+    "digits": Digits,
+    "breast_cancer": BreastCancer,
     "file": File,
+}
+
+PROBLEMS: dict[str, type[Objective]] = {
+    "rosenbrock": Rosenbrock,
+    "beale": Beale,
+    "himmelblau": Himmelblau,
+    "rastrigin": Rastrigin,
+    "saddle": Saddle,
+    "quadratic": Quadratic,
+    "sparse": SparseLogistic,
+    "drift": Drift,
 }
 
 __all__ = [
     "DATASETS",
     "MLP",
+    "PROBLEMS",
     "Curved",
     "Dataset",
+    "Kind",
     "NetworkStack",
+    "NetworkTask",
+    "Objective",
+    "ObjectiveTask",
     "Problem",
     "Split",
+    "Surface",
     "Task",
     "kept_bytes",
-    "layout_of",
     "predict",
-    "row_bytes",
     "stack_bytes",
-    "stack_key",
     "stack_seconds",
     "traced_bytes",
 ]

@@ -1,4 +1,4 @@
-"""Datasets: labelled points in the plane, drawn anew for every seed.
+"""Datasets: points with a class or a number each, drawn anew for every seed.
 
 A dataset is a frozen dataclass whose fields are the keys under `dataset:`. `draw` gives
 `samples` points of its distribution in random order; the training and the test set are two
@@ -22,19 +22,23 @@ class Split(NamedTuple):
 
     Attributes:
         train_x: (n, F) float64 inputs.
-        train_y: (n,) integer classes, 0 to K - 1.
+        train_y: (n,) integer classes, 0 to K - 1, or float64 numbers in a regression.
         test_x: (n_test, F); n_test may be 0.
         test_y: (n_test,).
+        validation_x: (n_validation, F), of a dataset that holds out points for tuning.
+        validation_y: (n_validation,).
     """
 
     train_x: Array
     train_y: Array
     test_x: Array
     test_y: Array
+    validation_x: Array | None = None
+    validation_y: Array | None = None
 
 
 class Dataset(Protocol):
-    """Where the points of a classification problem come from."""
+    """Where the points that a network learns come from."""
 
     @property
     def test_samples(self) -> int:
@@ -48,7 +52,7 @@ class Dataset(Protocol):
 
     @property
     def classes(self) -> int:
-        """K, the number of classes."""
+        """K, the number of classes; 0 in a regression."""
         ...
 
     @property
@@ -69,9 +73,11 @@ def standardized(split: Split) -> Split:
     mean = split.train_x.mean(axis=0)
     deviation = split.train_x.std(axis=0)
     deviation[deviation == 0] = 1.0
+    validation = split.validation_x
     return split._replace(
         train_x=(split.train_x - mean) / deviation,
         test_x=(split.test_x - mean) / deviation,
+        validation_x=validation if validation is None else (validation - mean) / deviation,
     )
 
 
@@ -85,12 +91,33 @@ _JITTER = "standard deviation of the Gaussian noise on both coordinates"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Planar:
-    """What the synthetic datasets share: two inputs, two draws, optional standardising."""
+class _Drawn:
+    """What the synthetic datasets share: two draws, optional standardising."""
 
     samples: int = setting(**_SAMPLES)
     test_samples: int = setting(**_TEST)
     standardize: bool = setting(**_STANDARDIZE)
+
+    @property
+    def train_size(self) -> int:
+        """As many as asked for."""
+        return self.samples
+
+    def draw(self, rng: Rng, samples: int) -> tuple[Array, Array]:
+        """`samples` points (n, F) in random order and their targets (n,)."""
+        raise NotImplementedError
+
+    def split(self, streams: Streams) -> Split:
+        """One draw to train on, an independent one to test on."""
+        train = self.draw(streams.data, self.samples)
+        test = self.draw(streams.test, self.test_samples)
+        split = Split(*train, *test)
+        return standardized(split) if self.standardize else split
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Planar(_Drawn):
+    """Points of the plane in two classes."""
 
     @property
     def features(self) -> int:
@@ -101,22 +128,6 @@ class _Planar:
     def classes(self) -> int:
         """Two classes."""
         return 2
-
-    @property
-    def train_size(self) -> int:
-        """As many as asked for."""
-        return self.samples
-
-    def draw(self, rng: Rng, samples: int) -> tuple[Array, Array]:
-        """`samples` points (n, 2) in random order and their classes (n,)."""
-        raise NotImplementedError
-
-    def split(self, streams: Streams) -> Split:
-        """One draw to train on, an independent one to test on."""
-        train = self.draw(streams.data, self.samples)
-        test = self.draw(streams.test, self.test_samples)
-        split = Split(*train, *test)
-        return standardized(split) if self.standardize else split
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +238,33 @@ class Checkerboard(_Planar):
         field = np.floor((x + 1) * self.cells / 2).astype(int)
         y = field.sum(axis=1) % 2
         return _shuffled(rng, x + rng.normal(0.0, self.noise, size=x.shape), y)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wave(_Drawn):
+    """A noisy wave on a slope, y = sin(3 x) + x / 3: the regression, where the loss is all.
+
+    x is uniform in [-3, 3], three periods; the network has a linear output and its loss is
+    the mean squared error, which cannot become less than the variance of the noise.
+    """
+
+    noise: float = setting(0.1, "standard deviation of the Gaussian noise on y", ge=0, le=1e6)
+
+    @property
+    def features(self) -> int:
+        """The abscissa."""
+        return 1
+
+    @property
+    def classes(self) -> int:
+        """None: the target is a number."""
+        return 0
+
+    def draw(self, rng: Rng, samples: int) -> tuple[Array, Array]:
+        """Uniform abscissas and the noisy wave above them."""
+        x = rng.uniform(-3, 3, size=(samples, 1))
+        wave = np.sin(3 * x[:, 0]) + x[:, 0] / 3
+        return x, wave + rng.normal(0.0, self.noise, size=samples)
 
 
 def _balanced(samples: int, classes: int) -> Array:

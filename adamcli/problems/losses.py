@@ -1,7 +1,7 @@
-"""Losses on logits, in their stable forms.
+"""Losses on logits, in their stable forms, and on the output of a regression.
 
 Logits and targets are features-first, (R, K, B): for two classes K is 1 and the target 0
-or 1, for more the target is one-hot.
+or 1, for more the target is one-hot. In a regression K is 1 and both are numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from adamcli.layout import Array
 
 
 class Loss(Protocol):
-    """A loss per sample, its gradient and its accuracy."""
+    """A loss per sample, its gradient and its curvature."""
 
     def gradient(self, logits: Array, targets: Array, out: Array) -> None:
         """out <- gradient of the mean loss over the B samples with respect to the logits."""
@@ -31,6 +31,14 @@ class Loss(Protocol):
     def per_sample(self, logits: Array, targets: Array) -> Array:
         """The loss of each sample, (R, B)."""
         ...
+
+    def scores(self, logits: Array, targets: Array) -> dict[str, Array]:
+        """What is averaged over samples, (R, B) each: `loss`, of classes also `accuracy`."""
+        ...
+
+
+class Classifier(Loss, Protocol):
+    """A loss on logits that stand for probabilities."""
 
     def correct(self, logits: Array, targets: Array) -> Array:
         """Whether each sample is classed right, (R, B)."""
@@ -77,6 +85,11 @@ class BinaryCrossEntropy:
         """Whether the logit is on the target's side of 0, (R, B)."""
         return (logits[:, 0] > 0) == (targets[:, 0] > 0)
 
+    def scores(self, logits: Array, targets: Array) -> dict[str, Array]:
+        """Loss and accuracy, (R, B) each."""
+        losses, correct = self.per_sample(logits, targets), self.correct(logits, targets)
+        return {"loss": losses, "accuracy": correct}
+
     def probabilities(self, logits: Array) -> Array:
         """The logistic function, (R, 1, B)."""
         return 1 / (1 + np.exp(-logits))
@@ -111,12 +124,44 @@ class SoftmaxCrossEntropy:
         """Whether the largest logit is the target's, (R, B)."""
         return logits.argmax(axis=1) == targets.argmax(axis=1)
 
+    def scores(self, logits: Array, targets: Array) -> dict[str, Array]:
+        """Loss and accuracy, (R, B) each."""
+        losses, correct = self.per_sample(logits, targets), self.correct(logits, targets)
+        return {"loss": losses, "accuracy": correct}
+
     def probabilities(self, logits: Array) -> Array:
         """The softmax, (R, K, B)."""
         weights = np.exp(logits - logits.max(axis=1, keepdims=True))
         return weights / weights.sum(axis=1, keepdims=True)
 
 
-def loss_for(outputs: int) -> Loss:
-    """The loss of a network with so many logits."""
-    return BinaryCrossEntropy() if outputs == 1 else SoftmaxCrossEntropy()
+class SquaredError:
+    """(z - y)^2, z the output of the network."""
+
+    def gradient(self, logits: Array, targets: Array, out: Array) -> None:
+        """2 (z - y) / B."""
+        np.subtract(logits, targets, out=out)
+        np.multiply(out, 2 / logits.shape[-1], out=out)
+
+    def curvature_roots(self, logits: Array) -> Iterator[Array]:
+        """One: the root of 2 / B, the same everywhere."""
+        yield np.full_like(logits, (2 / logits.shape[-1]) ** 0.5)
+
+    def per_sample(self, logits: Array, targets: Array) -> Array:
+        """(z - y)^2, (R, B)."""
+        error = logits[:, 0] - targets[:, 0]
+        return error * error
+
+    def scores(self, logits: Array, targets: Array) -> dict[str, Array]:
+        """The loss, (R, B)."""
+        return {"loss": self.per_sample(logits, targets)}
+
+
+def classifier_for(classes: int) -> Classifier:
+    """The loss of a network that tells so many classes apart."""
+    return BinaryCrossEntropy() if classes == 2 else SoftmaxCrossEntropy()
+
+
+def loss_for(classes: int) -> Loss:
+    """The loss of a network on a dataset with so many classes, 0 for a regression."""
+    return classifier_for(classes) if classes else SquaredError()

@@ -14,16 +14,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from adamcli.layout import Array, Layout
 from adamcli.problems.activations import ACTIVATION_CLASSES
 from adamcli.problems.curvature import GaussNewton
-from adamcli.problems.losses import loss_for
-from adamcli.problems.task import MLP, Task
+from adamcli.problems.losses import classifier_for, loss_for
 from adamcli.seeding import Rng, Streams, streams
+
+if TYPE_CHECKING:
+    from adamcli.problems.network import MLP, NetworkTask
 
 # A product's last bits depend on the width of its operands, so data are always evaluated in
 # pieces of this many columns. Not a power of two: rows whose addresses lie a multiple of
@@ -34,32 +36,7 @@ CHUNK = 800
 _WINDOW_BYTES = 64 * 2**20
 
 
-def layout_of(task: Task) -> Layout:
-    """The parameter arrays of a task's network: W1 (F, H1), b1 (H1,), W2 (H1, H2), ..."""
-    widths = [task.dataset.features, *task.model.hidden, task.outputs]
-    shapes: dict[str, tuple[int, ...]] = {}
-    for k in range(1, len(widths)):
-        shapes[f"W{k}"] = (widths[k - 1], widths[k])
-        shapes[f"b{k}"] = (widths[k],)
-    return Layout.of(shapes)
-
-
-def stack_key(task: Task) -> tuple[object, ...]:
-    """What two tasks must have in common to be rows of one stack."""
-    data = (task.dataset.features, task.outputs, task.dataset.train_size, task.dataset.test_samples)
-    network = (task.model.hidden, task.model.activation, task.dtype)
-    return (*data, *network, task.batch_size, task.epochs)
-
-
-def row_bytes(task: Task) -> int:
-    """Roughly the memory that one run of a stack needs, in bytes."""
-    rows = task.dataset.features + 1 + task.outputs
-    activations = 4 * task.batch_size * (sum(task.model.hidden) + rows)
-    data = 2 * rows * (task.dataset.train_size + task.dataset.test_samples)
-    return np.dtype(task.dtype).itemsize * (8 * layout_of(task).size + activations + data)
-
-
-def initial_params(task: Task, layout: Layout, rng: Rng) -> Array:
+def initial_params(task: NetworkTask, layout: Layout, rng: Rng) -> Array:
     """Normal weights and zero biases, (P,) float64, drawn array by array.
 
     Source:  `article` has the deviations 0.8, 0.5, 0.2 of the tutorial (0.5 for every layer
@@ -87,7 +64,7 @@ def _deviation(model: MLP, shape: tuple[int, ...], *, first: bool, last: bool) -
 class _Source:
     """The data and initial parameters of one (dataset, model, seed), shared by its runs."""
 
-    def __init__(self, task: Task, layout: Layout) -> None:
+    def __init__(self, task: NetworkTask, layout: Layout) -> None:
         self.streams: Streams = streams(task.random, task.seed)
         split = task.dataset.split(self.streams)
         dtype = np.dtype(task.dtype)
@@ -106,7 +83,7 @@ def _samples(x: Array, y: Array, outputs: int, dtype: np.dtype) -> Array:
 class _Workspace:
     """Preallocated arrays of one forward and backward pass over B columns, and views of them."""
 
-    def __init__(self, task: Task, runs: int, columns: int) -> None:
+    def __init__(self, task: NetworkTask, runs: int, columns: int) -> None:
         dtype = np.dtype(task.dtype)
         activation = ACTIVATION_CLASSES[task.model.activation]
         shapes = [(runs, width, columns) for width in task.model.hidden]
@@ -142,21 +119,21 @@ class NetworkStack:
         tasks: one per run, all with the same `stack_key`.
     """
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[NetworkTask]) -> None:
         task = tasks[0]
-        self.layout = layout_of(task)
+        self.layout = task.layout
         self.steps_per_epoch = task.steps_per_epoch
         self._task = task
         self._runs = len(tasks)
         self._inputs = task.dataset.features + 1
         self._samples = task.dataset.train_size
-        self._loss = loss_for(task.outputs)
+        self._loss = loss_for(task.dataset.classes)
         self._bound: tuple[Array, Array, tuple[list[_Layer], list[Array]]] | None = None
         self._workspaces: dict[tuple[int, int], _Workspace] = {}
         self._read_sources(tasks)
         self._make_window()
 
-    def _read_sources(self, tasks: Sequence[Task]) -> None:
+    def _read_sources(self, tasks: Sequence[NetworkTask]) -> None:
         """Draw data and initial parameters once per seed; start one batch stream per order."""
         sources: dict[Hashable, _Source] = {}
         orders: dict[Hashable, Rng] = {}
@@ -206,7 +183,7 @@ class NetworkStack:
             batch: its number in the epoch, from 0, in order; 0 draws new permutations.
         """
         inputs, targets = self._batch(batch)
-        self._latest = inputs
+        self._latest, self._targets = inputs, targets
         layers, weights = self._bind(params, out)
         work = self._work = self._workspace(self._runs, inputs.shape[-1])
         _forward(weights, inputs, work)
@@ -217,8 +194,9 @@ class NetworkStack:
         return math.isfinite(squares) or bool(self.finite().all())
 
     def finite(self) -> Array:
-        """Whether each run's loss on the latest batch is finite, (R,): its logits all are."""
-        return np.asarray(np.isfinite(self._work.logits).all(axis=(1, 2)))
+        """Whether each run's loss on the latest batch is finite, (R,)."""
+        losses = self._loss.per_sample(self._work.logits, self._targets)
+        return np.asarray(np.isfinite(losses).all(axis=1))
 
     def curvature(self, params: Array, out: Array) -> None:
         """out <- diagonal of the Gauss-Newton matrix of the loss on the latest batch, (R, P)."""
@@ -234,22 +212,21 @@ class NetworkStack:
         splits = {"train": slice(0, self._samples)}
         if self._data.shape[1] > self._samples:
             splits["test"] = slice(self._samples, self._data.shape[1])
-        names = [f"{split}_{what}" for split in splits for what in ("loss", "accuracy")]
-        metrics = {name: np.empty(self._runs) for name in names}
+        metrics = {name: np.empty(self._runs) for name in self._task.metrics}
         # Run by run: the products are large enough here, and stacking them would only push
         # the activations out of the cache.
         layers = _layers(params, params, self.layout)
         for run, source in enumerate(self._sources):
             weights = [layer.forward[run : run + 1] for layer in layers]
-            losses, correct = self._scores(weights, self._data[source : source + 1])
+            scores = self._scores(weights, self._data[source : source + 1])
             for split, part in splits.items():
-                count = part.stop - part.start
-                metrics[f"{split}_loss"][run] = losses[part].sum() / count
-                metrics[f"{split}_accuracy"][run] = np.count_nonzero(correct[part]) / count
+                for score, values in scores.items():
+                    mean = values[part].sum() / (part.stop - part.start)
+                    metrics[f"{split}_{score}"][run] = mean
         return metrics
 
-    def _scores(self, weights: list[Array], samples: Array) -> tuple[Array, Array]:
-        """Loss, float64, and whether it is classed right, of each of (1, n, F + 1 + K) samples."""
+    def _scores(self, weights: list[Array], samples: Array) -> dict[str, Array]:
+        """What is averaged over samples (1, n, F + 1 + K), (n,) float64 each."""
         inputs, targets = self._parts(samples)
         logits = np.empty(targets.shape, targets.dtype)
         for at in range(0, logits.shape[-1], CHUNK):
@@ -257,8 +234,8 @@ class NetworkStack:
             work = self._workspace(1, piece.shape[-1])
             _forward(weights, piece, work)
             logits[:, :, at : at + CHUNK] = work.logits
-        losses = self._loss.per_sample(logits, targets)
-        return losses[0].astype(np.float64, copy=False), self._loss.correct(logits, targets)[0]
+        scores = self._loss.scores(logits, targets)
+        return {name: values[0].astype(np.float64, copy=False) for name, values in scores.items()}
 
     def _batch(self, batch: int) -> tuple[Array, Array]:
         """Inputs (R, F + 1, B) and targets (R, K, B) of a batch; the last may be narrower."""
@@ -296,26 +273,29 @@ class NetworkStack:
         return self._bound[2]
 
 
-def predict(task: Task, params: Array, x: Array) -> Array:
-    """The probabilities that one trained network gives to points.
+def predict(task: NetworkTask, params: Array, x: Array) -> Array:
+    """The probabilities that one trained network gives to points, or the numbers it predicts.
 
     Args:
         params: (P,), as saved.
         x: (n, F) inputs, standardised if the task's dataset is.
 
     Returns:
-        (n, K) float64; K is 2 for a single logit.
+        (n, K) float64; K is 2 for a single logit, and 1 in a regression.
     """
     samples = _samples(x, np.zeros(len(x)), task.outputs, np.dtype(task.dtype))[None]
     inputs = samples.transpose(0, 2, 1)[:, : x.shape[1] + 1]
-    layers = _layers(params[None], params[None], layout_of(task))
+    layers = _layers(params[None], params[None], task.layout)
     work = _Workspace(task, 1, len(x))
     _forward([layer.forward for layer in layers], inputs, work)
-    chances = loss_for(task.outputs).probabilities(work.logits)[0].T.astype(np.float64)
+    if not task.dataset.classes:
+        return work.logits[0].T.astype(np.float64)
+    loss = classifier_for(task.dataset.classes)
+    chances = loss.probabilities(work.logits)[0].T.astype(np.float64)
     return np.concatenate([1 - chances, chances], axis=1) if task.outputs == 1 else chances
 
 
-def _source_key(task: Task) -> Hashable:
+def _source_key(task: NetworkTask) -> Hashable:
     """What decides a run's data and initial parameters."""
     return (task.dataset, task.model.init, task.random, task.seed)
 

@@ -2,58 +2,74 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from typing import Literal, Protocol, Self
 
-from adamcli.problems.datasets import Dataset
-from adamcli.settings import setting
+from adamcli.layout import Layout
+from adamcli.problems.problem import Problem
 
-ACTIVATIONS = ("relu", "tanh", "gelu")
-INITS = ("article", "he", "glorot")
+Kind = Literal["network", "surface", "stress"]
+"""What a task is: a network on data, a surface in closed form, or a test of one difficulty.
 
-
-@dataclass(frozen=True, kw_only=True)
-class MLP:
-    """A fully connected network; the output layer has one logit, or K for K > 2 classes."""
-
-    hidden: tuple[int, ...] = setting(
-        (32, 32), "width of each hidden layer", kind=int, many=True, ge=1, le=4096
-    )
-    init: str = setting(
-        "article",
-        "initial weights: article (0.8 first, 0.5 between, 0.2 last), he or glorot",
-        choices=INITS,
-    )
-    activation: str = setting("relu", "nonlinearity of the hidden layers", choices=ACTIVATIONS)
+Numbers of different kinds are never put into one aggregate.
+"""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """What one run minimises.
-
-    Attributes:
-        seed: which data, initial weights and batches.
-        position: the optimizer's place in the experiment; decides the batches under
-            `random: article` and is 0 otherwise.
-        random: `paired` or `article`, see `adamcli.seeding`.
-        dtype: `float64` or `float32`.
-        epochs: passes over the training set.
-    """
-
-    dataset: Dataset
-    model: MLP
-    batch_size: int
-    epochs: int
-    dtype: str
-    random: str
-    seed: int
-    position: int = 0
+class Task(Protocol):
+    """What one run minimises: plain settings, from which a stack makes its `Problem`."""
 
     @property
-    def outputs(self) -> int:
-        """Logits of the network: 1 for two classes, else one per class."""
-        return 1 if self.dataset.classes == 2 else self.dataset.classes
+    def kind(self) -> Kind:
+        """Which others it may be averaged with."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """How long it is trained."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """`float64` or `float32`."""
+        ...
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in an epoch; the last one is smaller where batch_size does not divide n."""
-        return -(-self.dataset.train_size // self.batch_size)
+        """How many batches make an epoch."""
+        ...
+
+    @property
+    def layout(self) -> Layout:
+        """The named parameter arrays."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """What an evaluation measures: some of `adamcli.history.METRICS`, the train loss first."""
+        ...
+
+    @property
+    def stack_key(self) -> Hashable:
+        """What two tasks must have in common to be rows of one stack."""
+        ...
+
+    @property
+    def row_bytes(self) -> int:
+        """Roughly the memory that one run of a stack needs, in bytes."""
+        ...
+
+    @property
+    def evaluation_bytes(self) -> int:
+        """Roughly the memory that evaluating one run needs besides, in bytes."""
+        ...
+
+    def operations(self, eval_every: int) -> float:
+        """Roughly the arithmetic of a whole run, evaluations included but not the updates.
+
+        Counted in operations of matrix products in float64; what is slower counts for more.
+        """
+        ...
+
+    def stacked(self, tasks: Sequence[Self]) -> Problem:
+        """The problem whose rows are these tasks, of which this is the first."""
+        ...

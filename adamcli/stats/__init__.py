@@ -91,7 +91,7 @@ from adamcli.stats.paired import (
     sign_flip,
 )
 from adamcli.stats.problems import normalised, performance_profiles
-from adamcli.stats.runs import SCORES, Trained, best, final, ranking_score, worst
+from adamcli.stats.runs import SCORES, Trained, best, final, ranking_scores, worst
 from adamcli.stats.summary import Spread, Summary, Wins, summarize, wins
 from adamcli.stats.targets import (
     ACCURACIES,
@@ -137,7 +137,7 @@ __all__ = [
     "normalised",
     "paired_order",
     "performance_profiles",
-    "ranking_score",
+    "ranking_scores",
     "reached",
     "share_better",
     "sign_flip",

@@ -89,16 +89,16 @@ def _or_worst(value: float, score: str) -> float:
     return worst(score) if math.isnan(value) else value
 
 
-def ranking_score(histories: Iterable[Trained]) -> str:
-    """The score that ranks: the test loss where every cell has one, else the train loss."""
+def ranking_scores(histories: Iterable[Trained]) -> dict[str, str]:
+    """The score that ranks in each cell: the test loss where it has one, else the train loss."""
     scores = scores_by_cell(histories)
-    return "test_loss" if all("test_loss" in each for each in scores.values()) else "train_loss"
+    return {c: "test_loss" if "test_loss" in each else "train_loss" for c, each in scores.items()}
 
 
 def scores_by_cell(histories: Iterable[Trained]) -> dict[str, list[str]]:
-    """The scores that the runs of each cell have: those of training, and measured others."""
+    """The scores that each cell has: the train loss, and those that its task measures."""
     return {
-        cell: [s for s in SCORES if s.startswith("train") or measured(runs, s)]
+        cell: [s for s in SCORES if s == "train_loss" or any(s in run.metrics for run in runs)]
         for cell, runs in by_cell(histories).items()
     }
 

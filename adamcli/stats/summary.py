@@ -20,7 +20,7 @@ from adamcli.stats.runs import (
     by_seed,
     final,
     higher_is_better,
-    ranking_score,
+    ranking_scores,
     scores_by_cell,
     worst,
 )
@@ -52,8 +52,8 @@ class Summary:
         finished: how many of them finished.
         diverged: how many diverged; they count as worst, see `worst`.
         failed: how many failed; they count as worst too.
-        final: the spread of the last value of each of `SCORES`; without test data the test
-            scores are absent.
+        final: the spread of the last value of each of `SCORES` that the task measures: without
+            test data the test scores are absent, without classes the accuracies.
         best: the spread of the best value that each run had at any evaluation.
     """
 
@@ -126,10 +126,11 @@ def wins(histories: Sequence[Trained], score: str | None = None) -> list[Wins]:
 
     Args:
         histories: runs of any number of cells and labels.
-        score: one of `SCORES`; by default the `ranking_score`.
+        score: one of `SCORES`; by default the `ranking_scores`.
     """
-    score = score or ranking_score(histories)
-    return [won for runs in by_cell(histories).values() for won in _cell_wins(runs, score)]
+    cells = by_cell(histories)
+    ranking = dict.fromkeys(cells, score) if score else ranking_scores(histories)
+    return [won for cell, runs in cells.items() for won in _cell_wins(runs, ranking[cell])]
 
 
 def _cell_wins(histories: Sequence[Trained], score: str) -> list[Wins]:

@@ -21,7 +21,7 @@ from adamcli.config import Experiment, Run
 from adamcli.documents import to_json
 from adamcli.environment import environment
 from adamcli.errors import AdamcliError, DamagedError
-from adamcli.history import METRICS, RunHistory
+from adamcli.history import MEASURED, METRICS, RunHistory
 from adamcli.store import files, formats, memories
 from adamcli.store.lock import owned
 from adamcli.text import safe_lines, slug
@@ -215,8 +215,8 @@ def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict
     copies |= {memories.copy_name(plugin): plugin.source.content for plugin in experiment.plugins}
     summaries = [asdict(summary) for summary in stats.summarize(histories)]
     flat = [_flat(summary) for summary in summaries]
-    # A cell without test data has fewer columns than the others.
-    columns = max(([*row] for row in flat), key=len)
+    # A cell without test data or classes has fewer columns than the others.
+    columns = [*dict.fromkeys(name for row in sorted(flat, key=len)[::-1] for name in row)]
     return {
         **copies,
         "config.yaml": experiment.to_yaml(names).encode(),
@@ -305,9 +305,8 @@ def _histories(
 
 
 def _measured(run: Run) -> list[str]:
-    """The metrics of a run: those on held-out points only where there are any."""
-    tested = run.task.dataset.test_samples > 0
-    return [name for name in METRICS if tested or not name.startswith("test_")]
+    """The metrics of a run: those of its task and those of any training."""
+    return [name for name in METRICS if name in run.task.metrics or name in MEASURED]
 
 
 def _seal(manifest: Mapping[str, Any]) -> str:

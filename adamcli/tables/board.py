@@ -102,6 +102,10 @@ class Board:
         self._diverged = np.zeros(len(runs) + 1, dtype=bool)
         self._failed = np.zeros(len(runs) + 1, dtype=bool)
         self._metrics = {name: np.full(len(runs) + 1, np.nan) for name in METRICS}
+        self._scored = {
+            name: np.array([*(name in run.task.metrics for run in runs), False])
+            for name in stats.SCORES
+        }
         self._curve = np.full((CURVE_POINTS, len(runs) + 1), np.nan)
 
     @property
@@ -161,7 +165,8 @@ class Board:
         values = self._metrics[name][runs]
         if name in stats.SCORES and not np.isnan(self._metrics[name]).all():
             stopped = self._diverged[runs] | self._failed[runs]
-            values = np.where(stopped, stats.worst(name), values)
+            lost = stopped & self._scored[name][runs]
+            values = np.where(lost, stats.worst(name), values)
         return _over(values)
 
 

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 _NAME = "bold"
 
 
-def registry_table(registry: Mapping[str, type]) -> RenderableType:
-    """The names of a registry, each with the first line of its docstring."""
-    names = [Cell.of(name, _NAME) for name in registry]
-    lines = [*map(_summary, registry.values())]
+def parted_table(parts: Mapping[str, Mapping[str, type]]) -> RenderableType:
+    """The names of several registries under a line each, with their docstrings' first lines."""
+    names: list[Cell] = []
+    lines: list[Cell] = []
+    for head, registry in parts.items():
+        names += [Cell.of(""), *(Cell.of(name, _NAME) for name in registry)]
+        lines += [Cell.of(head, "italic"), *map(_summary, registry.values())]
     return Grid([Column("name", names), Column("what it is", lines, least=20)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate, groupby, islice
 from typing import TYPE_CHECKING
@@ -34,13 +34,13 @@ def summary_table(result: Result) -> RenderableType:
 def comparison_table(result: Result) -> RenderableType:
     """Labels side by side over the same seeds, with how often each was the best."""
     rows = _rows(result)
-    ranking = stats.ranking_score(result.histories)
-    split = ranking.removesuffix("loss")
+    rankings = set(stats.ranking_scores(result.histories).values())
+    scores = [s for s in _ORDER if s.replace("accuracy", "loss") in rankings]
     columns = [_labels(result, rows), _states(result, rows)]
-    columns += [_scores(rows, ranking), _scores(rows, f"{split}accuracy")]
-    wins = {each.label: each for each in stats.wins(result.histories, ranking)}
+    columns += [_scores(rows, score) for score in scores if _anyone_has(rows, score)]
+    wins = {each.label: each for each in stats.wins(result.histories)}
     columns += [_wins(rows, wins)] if _contested(rows) else []
-    meaning = _meaning_of_a_win(ranking, wins) if _contested(rows) else ""
+    meaning = _meaning_of_a_win(rankings, wins) if _contested(rows) else ""
     return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{meaning}")
 
 
@@ -221,12 +221,16 @@ def _over_seeds(result: Result) -> str:
     over = words.count(seeds, "seed") if complete else f"those of {seeds} seeds that are trained"
     ends = {history.status for history in result.histories}
     stopped = " or ".join(end for end in (Status.DIVERGED, Status.FAILED) if end in ends)
-    worst = f"; a {stopped} run counts as infinite loss and accuracy 0" if stopped else ""
+    scored = any("train_accuracy" in history.metrics for history in result.histories)
+    infinite = "infinite loss and accuracy 0" if scored else "infinite loss"
+    worst = f"; a {stopped} run counts as {infinite}" if stopped else ""
     return f": median and range over {over}{worst}"
 
 
-def _meaning_of_a_win(ranking: str, wins: Mapping[str, Wins]) -> str:
+def _meaning_of_a_win(rankings: Collection[str], wins: Mapping[str, Wins]) -> str:
     """What it takes to win a seed."""
     tied = any(won.shared for won in wins.values())
     rest = "; tied: it is shared with others." if tied else "."
-    return f" The lowest {words.metric(ranking)} wins a seed{rest}"
+    best = words.metric(max(rankings, key=_ORDER[::-1].index))
+    where = ", or train loss where there is no other," if len(rankings) > 1 else ""
+    return f" The lowest {best}{where} wins a seed{rest}"

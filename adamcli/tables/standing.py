@@ -109,8 +109,8 @@ def standing_line(board: Board, seconds: float) -> str:
 
 def _how_far(board: Board, at: Standings) -> str:
     """`epoch 35/70` while all runs are at the same epoch, else the share that is done."""
-    same = np.unique(at.epoch.min) == np.unique(at.epoch.max)
-    if len(set(at.epochs.tolist())) == 1 and same.all() and len(same) == 1:
+    reached = {*at.epoch.min.tolist(), *at.epoch.max.tolist()}
+    if len(set(at.epochs.tolist())) == len(reached) == 1:
         return f"epoch {at.epoch.min[0]:.0f}/{at.epochs[0]}"
     return f"{_share(board.progress)} done"
 

@@ -26,7 +26,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from adamcli.optimizers import RULES
-from adamcli.problems import MLP, NetworkStack, Task
+from adamcli.problems import MLP, NetworkStack, NetworkTask
 from adamcli.problems.datasets import Spiral
 from adamcli.recorder import Records
 from adamcli.schedules import Constant
@@ -42,7 +42,7 @@ GOALS = {"float64 x 32": 6.0, "float32 x 32": 10.0, "float64 x 1": 2.5}
 def engine(runs: int, dtype: str) -> Callable[[], object]:
     """A training of so many stacked runs, all seeds, the first one traced."""
     tasks = [
-        Task(
+        NetworkTask(
             dataset=Spiral(),
             model=MLP(),
             batch_size=64,
