@@ -1,0 +1,9 @@
+"""What to train and where: blocks of runs, trained in this process or in workers."""
+
+from __future__ import annotations
+
+from adamcli.runner.driving import train_runs
+from adamcli.runner.planning import Block, Estimate, estimate, plan, seconds
+from adamcli.runner.work import Progress
+
+__all__ = ["Block", "Estimate", "Progress", "estimate", "plan", "seconds", "train_runs"]

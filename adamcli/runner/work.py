@@ -1,0 +1,129 @@
+"""Training one block: a stack from its first step to the histories of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from adamcli.config import Run
+from adamcli.errors import RuleError
+from adamcli.history import LAYER_SERIES, Failure, RunHistory, StackHistory
+from adamcli.layout import Layout
+from adamcli.recorder import Records
+from adamcli.runner.planning import Block
+from adamcli.training import Snapshot, Trainee, train
+
+
+@dataclass(frozen=True)
+class Progress:
+    """News of one block.
+
+    Attributes:
+        block: which runs it has, as places in the list given to `train_runs`.
+        snapshot: where they stand, a row for each.
+        finished: what is kept of each run once the block is done, else empty.
+    """
+
+    block: Block
+    snapshot: Snapshot
+    finished: tuple[RunHistory, ...] = ()
+
+
+def train_block(block: Block, members: Sequence[Run]) -> Iterator[Progress]:
+    """Train one stack in this process.
+
+    Args:
+        block: what the news of it are to be called.
+        members: its runs.
+    """
+    first = members[0]
+    problem = first.task.stacked([run.task for run in members])
+    trainees = [_trainee(run, problem.layout) for run in members]
+    kept = StackHistory(len(members))
+    for snapshot in train(problem, trainees, epochs=first.task.epochs, eval_every=first.eval_every):
+        recorded = snapshot.traces, snapshot.layers
+        kept.append(snapshot.epoch, snapshot.step, snapshot.metrics, *recorded)
+        done = snapshot.epoch == first.task.epochs or snapshot.all_stopped
+        finished = _histories(members, kept, snapshot, problem.layout) if done else ()
+        yield Progress(block, snapshot, finished)
+
+
+def one_blas_thread() -> AbstractContextManager[object]:
+    """The bits of a product may depend on the number of BLAS threads, so it is always one."""
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
+
+
+def _trainee(run: Run, layout: Layout) -> Trainee:
+    """How a run's row is trained."""
+    records = Records(tuple(layout.index(param) for param in run.traced), run.layers)
+    return Trainee(run.rule, run.schedule, run.clip_norm, records, run.wrapping)
+
+
+def _histories(
+    members: Sequence[Run], kept: StackHistory, last: Snapshot, layout: Layout
+) -> tuple[RunHistory, ...]:
+    """What is kept of each run of a finished stack."""
+    histories = []
+    arrays = {tensor.name: layout.view(last.params, tensor.name) for tensor in layout.tensors}
+    for row, run in enumerate(members):
+        epochs, steps, metrics = kept.times(row)
+        failure, diverged_at = last.failed.get(row), int(last.diverged_at[row]) or None
+        stopped_at = failure.step if failure else diverged_at
+        taken = last.step if stopped_at is None else max(0, stopped_at - 1)
+        try:
+            traces = _traces(run, kept, row, taken) if taken or not failure else {}
+        except RuleError as error:
+            traces, failure = {}, Failure(taken, str(error), error.log)
+        histories.append(
+            RunHistory(
+                label=run.label,
+                optimizer=run.optimizer,
+                cell=run.cell,
+                seed=run.seed,
+                diverged_at=diverged_at,
+                epochs=epochs,
+                steps=steps,
+                metrics=metrics,
+                params={name: values[row].copy() for name, values in arrays.items()},
+                traces=traces,
+                layers=_layers(run, kept, row, taken, [*arrays]),
+                failure=failure,
+            )
+        )
+    return tuple(histories)
+
+
+def _traces(run: Run, kept: StackHistory, row: int, steps: int) -> dict[str, dict[str, np.ndarray]]:
+    """The recorded and the derived series of every traced parameter of a run, (steps,) each."""
+    if not run.traced:
+        return {}
+    recorded = kept.trace(row, steps)
+    lr = recorded.pop("lr")[:, 0]
+    t = np.arange(1, len(lr) + 1)
+    traces = {}
+    for k, param in enumerate(run.traced):
+        series = {name: np.ascontiguousarray(values[:, k]) for name, values in recorded.items()}
+        # What a rule divides by may be zero, as a gradient is, or have overflowed.
+        with np.errstate(all="ignore"):
+            traces[param] = series | run.rule.trace(series, lr, t)
+    return traces
+
+
+def _layers(
+    run: Run, kept: StackHistory, row: int, steps: int, names: Sequence[str]
+) -> dict[str, dict[str, np.ndarray]]:
+    """The `LAYER_SERIES` of every named array of a run, (steps,) each, if they are recorded."""
+    if not run.layers:
+        return {}
+    norms = kept.norms(row, steps)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an array may be zero, as biases are
+        norms["ratio"] = norms["update"] / norms["weight"]
+    return {
+        array: {name: np.ascontiguousarray(norms[name][:, k]) for name in LAYER_SERIES}
+        for k, array in enumerate(names)
+    }
