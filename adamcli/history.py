@@ -34,6 +34,9 @@ class Failure:
     log: str = ""
 
 
+VALIDATION = ("validation_loss", "validation_accuracy")
+"""Metrics on points held out for tuning, measured while tuning alone."""
+
 METRICS = (
     "train_loss",
     "train_accuracy",
@@ -41,6 +44,7 @@ METRICS = (
     "test_accuracy",
     "grad_norm",
     "update_size",
+    *VALIDATION,
 )
 """The metrics of a run in the order of metrics.csv; a task has some of them."""
 

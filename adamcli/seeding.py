@@ -29,6 +29,7 @@ _PURPOSES = {
     "sign flips": 5,
     "halton": 6,
     "reproduction": 7,
+    "validation": 8,
 }
 
 Rng = np.random.Generator | np.random.RandomState
@@ -50,7 +51,12 @@ class Streams(Protocol):
 
     @property
     def test(self) -> Rng:
-        """For the held-out data."""
+        """For the held-out data of the report."""
+        ...
+
+    @property
+    def validation(self) -> Rng:
+        """For the held-out data of tuning."""
         ...
 
     @property
@@ -75,6 +81,7 @@ class PairedStreams:
     def __init__(self, seed: int) -> None:
         self.data = generator(seed, "data")
         self.test = generator(seed, "test")
+        self.validation = generator(seed, "validation")
         self.init = generator(seed, "init")
         self._seed = seed
 
@@ -84,13 +91,14 @@ class PairedStreams:
 
 
 class ArticleStreams:
-    """The article's one legacy stream; the test set, which it lacks, has a stream of its own."""
+    """The article's one legacy stream; held-out data, which it lacks, have streams of their own."""
 
     def __init__(self, seed: int) -> None:
         self._stream = np.random.RandomState(seed)
         self.data = self._stream
         self.init = self._stream
         self.test = generator(seed, "test")
+        self.validation = generator(seed, "validation")
 
     def batches(self, position: int, epochs: int, samples: int) -> Rng:
         """The stream as it stands after the permutations of all earlier optimizers."""

@@ -39,26 +39,31 @@ def test_train_validation_and_test_are_parts_that_a_seed_chooses(name):
     dataset = DATASETS[name](test_samples=100, validation_samples=50, standardize=False)
     rows, _, _ = SHAPES[name]
     first, again, other = (dataset.split(PairedStreams(seed)) for seed in (0, 0, 1))
-    sizes = [len(first.train_y), len(first.validation_y), len(first.test_y)]
+    tuning = dataset.split(PairedStreams(0), "validation")
+    sizes = [len(first.train_y), len(tuning.held_out_y), len(first.held_out_y)]
     assert sizes == [rows - 150, 50, 100]
     assert dataset.train_size == rows - 150
-    together = np.concatenate([first.train_x, first.validation_x, first.test_x])
+    np.testing.assert_array_equal(tuning.train_x, first.train_x)
+    together = np.concatenate([first.train_x, tuning.held_out_x, first.held_out_x])
     order = np.lexsort(together.T), np.lexsort(dataset.points.x.T)
     np.testing.assert_array_equal(together[order[0]], dataset.points.x[order[1]])
-    np.testing.assert_array_equal(first.test_x, again.test_x)
-    assert not np.array_equal(first.test_x, other.test_x)
+    np.testing.assert_array_equal(first.held_out_x, again.held_out_x)
+    assert not np.array_equal(first.held_out_x, other.held_out_x)
 
 
 @needs_sklearn
+@pytest.mark.parametrize("part", ["test", "validation"])
 @pytest.mark.parametrize("name", NAMES)
-def test_all_parts_are_standardised_by_the_training_points(name):
-    plain = DATASETS[name](validation_samples=50, standardize=False).split(PairedStreams(2))
-    scaled = DATASETS[name](validation_samples=50).split(PairedStreams(2))
+def test_all_parts_are_standardised_by_the_training_points(name, part):
+    plain, scaled = (
+        DATASETS[name](validation_samples=50, standardize=standardize).split(PairedStreams(2), part)
+        for standardize in (False, True)
+    )
     mean, deviation = plain.train_x.mean(axis=0), plain.train_x.std(axis=0)
     deviation[deviation == 0] = 1
-    for part in ("train_x", "validation_x", "test_x"):
-        expected = (getattr(plain, part) - mean) / deviation
-        np.testing.assert_allclose(getattr(scaled, part), expected)
+    for x in ("train_x", "held_out_x"):
+        expected = (getattr(plain, x) - mean) / deviation
+        np.testing.assert_allclose(getattr(scaled, x), expected)
 
 
 @needs_sklearn

@@ -131,7 +131,7 @@ def test_dataset_draws_the_numbers_asked_for_and_every_class(name):
     dataset = DATASETS[name](samples=301, test_samples=50)
     split = dataset.split(PairedStreams(3))
     assert split.train_x.shape == (dataset.train_size, dataset.features)
-    assert len(split.test_y) == 50
+    assert len(split.held_out_y) == 50
     classes = set(split.train_y.tolist()) if dataset.classes else set()
     assert classes == set(range(dataset.classes))
     assert np.isfinite(split.train_x).all()
@@ -142,7 +142,7 @@ def test_dataset_is_the_same_for_a_seed_and_new_for_another(name):
     dataset = DATASETS[name](samples=100, test_samples=20)
     first, again, other = (dataset.split(PairedStreams(seed)) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first.train_x, again.train_x)
-    np.testing.assert_array_equal(first.test_x, again.test_x)
+    np.testing.assert_array_equal(first.held_out_x, again.held_out_x)
     assert not np.array_equal(first.train_x, other.train_x)
 
 
@@ -151,6 +151,14 @@ def test_the_test_set_does_not_move_the_training_set():
         Moons(samples=50, test_samples=n).split(PairedStreams(1)).train_x for n in (0, 500)
     )
     np.testing.assert_array_equal(small, large)
+
+
+def test_points_for_tuning_are_others_than_those_for_the_report():
+    dataset = Moons(samples=50, test_samples=40)
+    report, tuning = (dataset.split(PairedStreams(1), part) for part in ("test", "validation"))
+    np.testing.assert_array_equal(report.train_x, tuning.train_x)
+    assert len(tuning.held_out_x) == dataset.validation_samples == 40
+    assert not set(map(tuple, report.held_out_x)) & set(map(tuple, tuning.held_out_x))
 
 
 def test_noiseless_datasets_lie_where_they_should():
@@ -167,7 +175,7 @@ def test_standardising_uses_the_training_set_for_both():
     np.testing.assert_allclose(scaled.train_x.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(scaled.train_x.std(axis=0), 1)
     mean, deviation = plain.train_x.mean(axis=0), plain.train_x.std(axis=0)
-    np.testing.assert_allclose(scaled.test_x, (plain.test_x - mean) / deviation)
+    np.testing.assert_allclose(scaled.held_out_x, (plain.held_out_x - mean) / deviation)
 
 
 def test_article_stream_gives_each_optimizer_the_next_permutations():

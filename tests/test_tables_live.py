@@ -18,13 +18,14 @@ from rich.console import Console
 from rich.file_proxy import FileProxy
 from rich.text import Text
 
-from adamcli.history import METRICS, Failure
+from adamcli.history import METRICS, VALIDATION, Failure
 from adamcli.tables import LiveView
 from adamcli.tables.board import CURVE_POINTS, Board
 from adamcli.tables.standing import StandingTable, standing_line
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 EPOCHS = 20
+REPORTED = tuple(name for name in METRICS if name not in VALIDATION)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Run:
 
 def runs_of(labels: Sequence[str], seeds: int = 1, epochs: int = EPOCHS) -> list[Run]:
     return [
-        Run(label, seed, SimpleNamespace(epochs=epochs, metrics=METRICS))
+        Run(label, seed, SimpleNamespace(epochs=epochs, metrics=REPORTED))
         for label in labels
         for seed in range(seeds)
     ]
@@ -58,7 +59,7 @@ def progress(
     A loss that is NaN stands for a diverged run, or a failed one where its row is in `failed`.
     """
     loss = np.array(losses, dtype=float)
-    names = [name for name in METRICS if test or not name.startswith("test")]
+    names = [name for name in REPORTED if test or not name.startswith("test")]
     metrics = {name: 1 - loss if name.endswith("accuracy") else loss * 1.0 for name in names}
     diverged_at = np.where(np.isnan(loss), 37, 0)
     diverged_at[list(failed)] = 0
@@ -158,7 +159,7 @@ def test_lines_are_few_however_many_blocks_there_are():
 def test_lines_say_what_diverged_and_what_waits():
     terminal, clock = Terminal(), Clock()
     runs = runs_of(["a", "b"], seeds=2)
-    runs.append(Run("c", 0, SimpleNamespace(epochs=EPOCHS, metrics=METRICS)))
+    runs.append(Run("c", 0, SimpleNamespace(epochs=EPOCHS, metrics=REPORTED)))
     with LiveView(runs, terminal.console(live=False), "lines", clock=clock, work=clock) as view:
         clock.now += 1
         view.update(progress([0, 1, 2, 3], EPOCHS, [np.nan, np.nan, np.nan, 0.5]))

@@ -136,6 +136,17 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew what is already
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what it would take: runs, time, memory.")
 ]
+Tune = Annotated[
+    int | None,
+    typer.Option(
+        "--tune",
+        min=1,
+        max=10_000,
+        metavar="TRIALS",
+        help="Tune every optimizer first, with so many trials for each.",
+        show_default=False,
+    ),
+]
 NoFigures = Annotated[bool, typer.Option("--no-figures", help="Draw no figures.")]
 Formats = Annotated[
     str,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from adamcli import store
+from adamcli import stats, store
 from adamcli.cli import output
 from adamcli.cli.drawing import paint
 from adamcli.cli.painter import Painter
@@ -44,19 +44,34 @@ def carry_out(experiment: Experiment, request: Request, ready: Painter | None) -
     """
     directory = store.directory_for(experiment, request.out)
     with directory.claimed():
-        known = () if request.fresh or not directory.saved else directory.load().histories
-        done = {history.key for history in known}
-        missing = [run for run in experiment.runs if (run.label, run.seed) not in done]
-        if missing:
-            result = _train(experiment, missing, known, directory, request)
-        else:
-            result = directory.load()
-            done_runs = f"all {len(known)} runs are" if len(known) > 1 else "the run is"
-            _say(request, f"{done_runs} done already; --fresh trains anew")
+        result = _completed(_tuned(experiment, directory, request), directory, request)
         if request.figures:
             result = _draw(directory, result, ready, request)
         store.name_latest(request.out, directory)
     return result
+
+
+def _tuned(experiment: Experiment, directory: RunDirectory, request: Request) -> Experiment:
+    """The experiment with the hyperparameters that its trials choose, where it is tuned."""
+    tuning = experiment.tuning
+    if tuning is None:
+        return experiment
+    with directory.trials.claimed():
+        _say(request, f"tuning: {len(tuning.trials.runs)} runs choose the hyperparameters")
+        tried = _completed(tuning.trials, directory.trials, request)
+    return experiment.tuned(stats.tuned(tried.histories, tuning.candidates))
+
+
+def _completed(experiment: Experiment, directory: RunDirectory, request: Request) -> Result:
+    """The result of all runs, those trained that are not done yet."""
+    known = () if request.fresh or not directory.saved else directory.load().histories
+    done = {history.key for history in known}
+    missing = [run for run in experiment.runs if (run.label, run.seed) not in done]
+    if missing:
+        return _train(experiment, missing, known, directory, request)
+    done_runs = f"all {len(known)} runs are" if len(known) > 1 else "the run is"
+    _say(request, f"{done_runs} done already; --fresh trains anew")
+    return directory.load()
 
 
 def _draw(

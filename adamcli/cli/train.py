@@ -73,12 +73,15 @@ def compare(
     fresh: options.Fresh = False,
     no_figures: options.NoFigures = False,
     dry_run: options.DryRun = False,
+    tune: options.Tune = None,
 ) -> None:
     """Train the named optimizers on the same seeds and set them side by side.
 
     The standard experiment is the article's spiral: 2000 points, a 2-32-32-1 network, 70
     epochs, 20 seeds. An optimizer has the settings it has there, otherwise its defaults.
-    Every seed gives all optimizers the same data, initial weights and batches.
+    Every seed gives all optimizers the same data, initial weights and batches. With --tune
+    the hyperparameters of each are chosen first, by as many trials for each of them, on other
+    seeds and on points that are not tested on.
 
     Example: adamcli compare sgdm rmsprop adam --seeds 10
     """
@@ -90,7 +93,8 @@ def compare(
         from adamcli.cli.session import Request, carry_out
         from adamcli.tables import comparison_table
 
-        experiment = experiment_of(config or STANDARD, overrides, seeds, plugins, names)
+        wanted = [*(overrides or []), *([f"tune.trials={tune}"] if tune else [])]
+        experiment = experiment_of(config or STANDARD, wanted, seeds, plugins, names)
         request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
         if dry_run:
             show_plan(experiment, request)

@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 from adamcli.config.axes import Factor, combinations
 from adamcli.config.grammar import Grammar
 from adamcli.config.mistakes import checked
-from adamcli.config.nodes import Node, PlacedError, mistake
+from adamcli.config.nodes import Node, Path, PlacedError, dotted, mistake
 from adamcli.config.sections import Train, subjects_of
 from adamcli.config.suite import entries
 from adamcli.layout import Layout
-from adamcli.problems import DATASETS, MLP, PROBLEMS, NetworkTask, Objective, ObjectiveTask, Task
+from adamcli.problems import DATASETS, MLP, PROBLEMS, NetworkTask, Objective, ObjectiveTask, Task, Validated
 from adamcli.problems.datasets import Dataset
 from adamcli.schedules import SCHEDULES, Schedule
 from adamcli.settings import Setting, settings_of
@@ -43,6 +43,11 @@ class Cell:
     subject: Network | Objective
     train: Train
 
+    @property
+    def validates(self) -> bool:
+        """Whether its runs are evaluated on points for tuning where there are any."""
+        return self.train.held_out == "validation"
+
     def task(self, seed: int = 0, position: int = 0) -> Task:
         """What a run of the cell minimises.
 
@@ -52,8 +57,10 @@ class Cell:
         """
         subject, train = self.subject, self.train
         if not isinstance(subject, Network):
+            validated = self.validates and isinstance(subject, Validated)
+            objective = subject.validated() if validated else subject
             return ObjectiveTask(
-                objective=subject, epochs=train.epochs, dtype=train.dtype, seed=seed
+                objective=objective, epochs=train.epochs, dtype=train.dtype, seed=seed
             )
         return NetworkTask(
             dataset=subject.dataset,
@@ -64,6 +71,7 @@ class Cell:
             random=train.random,
             seed=seed,
             position=position,
+            held_out=train.held_out,
         )
 
 
@@ -104,6 +112,8 @@ def misfits(cells: Sequence[Cell], whole: Any) -> list[PlacedError]:
 def _unfit(cell: Cell) -> list[PlacedError]:
     """Training settings that do not fit what is minimised."""
     subject, train = cell.subject, cell.train
+    if cell.validates and "validation_loss" not in cell.task().metrics:
+        return _unvalidated(cell)
     if not isinstance(subject, Network):
         what, fix = "the article's stream is of a dataset, and this is a problem", "use paired"
         article = [mistake(cell.tree, ("train", "random"), what, fix)]
@@ -113,6 +123,20 @@ def _unfit(cell: Cell) -> list[PlacedError]:
     what = f"batch_size {train.batch_size} is more than the {most} training points"
     fix = f"use at most {most}, or more samples"
     return [mistake(cell.tree, ("train", "batch_size"), what, fix)]
+
+
+def _unvalidated(cell: Cell) -> list[PlacedError]:
+    """What only an experiment with points for validation can do."""
+    subject = cell.subject
+    if not isinstance(subject, Network):
+        if not isinstance(subject, Validated):
+            return []  # a function without data: other seeds are validation enough
+        place: Path = ("problem", "test_samples")
+    else:
+        drawn = "validation_samples" not in {s.name for s in settings_of(type(subject.dataset))}
+        place = ("dataset", "test_samples" if drawn else "validation_samples")
+    what = "tuning reads points for validation, and there are none"
+    return [mistake(cell.tree, place, what, f"set {dotted(place)}, such as 200")]
 
 
 def _untraceable(tree: Node, layouts: Sequence[Layout], params: Sequence[str]) -> list[PlacedError]:

@@ -114,6 +114,7 @@ def _runs(cell: Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Iter
             traced=traced if seed == train.seeds[0] else (),
             layers=whole.trace.layers and seed == train.seeds[0],
             problem=cell.problem,
+            base=choice.base,
         )
 
 

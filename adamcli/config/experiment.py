@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,7 @@ from adamcli.plugins import AnyPlugin
 from adamcli.problems import Kind, NetworkTask, Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
+from adamcli.stats import Candidates, Tuned
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Run:
             all seeds but the first.
         layers: whether the norms of all named arrays are recorded at every step; likewise.
         problem: the label of the problem in its suite; empty without a suite.
+        base: the label of its optimizer, without swept values.
     """
 
     label: str
@@ -53,11 +55,27 @@ class Run:
     traced: tuple[str, ...]
     layers: bool = False
     problem: str = ""
+    base: str = ""
 
     @property
     def kind(self) -> Kind:
         """What is minimised: statistics over problems never mix kinds."""
         return self.task.kind
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the hyperparameters of an experiment are chosen before its runs.
+
+    Attributes:
+        trials: the runs that decide, an experiment of their own.
+        candidates: which of its labels are tried for which optimizer on which problem.
+        outcomes: what was chosen, in the same order; empty before the trials have run.
+    """
+
+    trials: Experiment
+    candidates: tuple[Candidates, ...]
+    outcomes: tuple[Tuned, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,7 @@ class Experiment:
         runs: cell by cell, in each the optimizers in order, in each its seeds.
         origins: where each value of `resolved` comes from, by dotted path.
         plugins: the optimizers that are not adamcli's.
+        tuning: how the hyperparameters are chosen, None where the file gives them.
     """
 
     name: str
@@ -77,6 +96,19 @@ class Experiment:
     runs: tuple[Run, ...]
     origins: dict[str, str] = field(compare=False)
     plugins: tuple[AnyPlugin, ...] = ()
+    tuning: Tuning | None = None
+
+    def tuned(self, outcomes: Sequence[Tuned]) -> Experiment:
+        """The experiment whose runs have the hyperparameters that were chosen.
+
+        Args:
+            outcomes: one per candidate of its `tuning`.
+        """
+        assert self.tuning is not None
+        rules = {(run.cell, run.label): run.rule for run in self.tuning.trials.runs}
+        chosen = {(o.cell, o.label): rules[o.cell, o.best.label] for o in outcomes}
+        runs = tuple(replace(run, rule=chosen[run.cell, run.base]) for run in self.runs)
+        return replace(self, runs=runs, tuning=replace(self.tuning, outcomes=tuple(outcomes)))
 
     @cached_property
     def directory(self) -> str:
@@ -88,6 +120,8 @@ class Experiment:
         digests = {data.path: data.table.sha256 for data in self.data_files}
         digests |= zip(self.resolved["plugins"], (p.sha256 for p in self.plugins), strict=True)
         decisive = {**self.resolved, "sweep": _in_order(self.resolved["sweep"])}
+        if self.tuning:
+            decisive["space"] = _in_order(self.resolved["tune"]["space"])
         text = json.dumps([__version__, _with_paths(decisive, digests)], sort_keys=True)
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 

@@ -55,7 +55,7 @@ class Grammar:
         match path:
             case ():
                 return self.experiment
-            case (("model" | "train" | "trace") as key,):
+            case (("model" | "train" | "trace" | "tune") as key,):
                 return PLAIN[key]
             case ("problems", int()):
                 return ENTRY

@@ -13,7 +13,7 @@ from adamcli.config.axes import Factor
 from adamcli.config.expansion import expanded
 from adamcli.config.experiment import Experiment
 from adamcli.config.files import find, read_text
-from adamcli.config.grammar import grammar
+from adamcli.config.grammar import Grammar, grammar
 from adamcli.config.mistakes import checked
 from adamcli.config.models import Section, dumped
 from adamcli.config.names import label_keys, name_from
@@ -36,6 +36,7 @@ from adamcli.config.sections import SUBJECTS, subjects_of, with_defaults
 from adamcli.config.selection import selected
 from adamcli.config.suite import label_of
 from adamcli.config.sweep import factors_of, resolved_sweep
+from adamcli.config.tuning import resolved_space, trial_tree, tuning_of
 from adamcli.errors import ConfigErrors
 from adamcli.optimizers import RULES
 from adamcli.plugins import AnyPlugin
@@ -74,6 +75,8 @@ def load(
     whole, unfit = checked(known, root)
     factors, unswept = factors_of(root, known)
     mistakes += [*refused, *(error for _, error in unfit), *unswept]
+    trials, untried = _trials(root, whole, known)
+    mistakes += untried
     places = {place for place, _ in unfit}
     labels = [label for label, _ in optimizer_names(root)]
     mistakes += _same_labels(root, "optimizers", labels, places) + _same_seeds(root)
@@ -86,7 +89,37 @@ def load(
         raise _all(mistakes)
     own = used(known.plugins, {run.optimizer for run in runs}, plugins)
     resolved = _resolved(whole, factors, own)
-    return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, root), tuple(own))
+    tuning = None
+    if trials is not None:
+        tuning = tuning_of(root, whole, known, _experiment(trials, known, own))
+        resolved["tune"]["space"] = resolved_space(root, whole, known)
+    origins = _origins(resolved, root)
+    return Experiment(whole.name, resolved, tuple(runs), origins, tuple(own), tuning)
+
+
+def _trials(root: Node, whole: Any, known: Grammar) -> tuple[Node | None, list[PlacedError]]:
+    """The tree of the trials, if anything is tuned, and what is wrong with it."""
+    if whole is None or whole.tune is None:
+        return None, []
+    tree, mistakes = trial_tree(root, whole, known)
+    if not mistakes:
+        _, mistakes = factors_of(tree, known)
+    return tree, mistakes
+
+
+def _experiment(tree: Node, known: Grammar, plugins: Sequence[AnyPlugin]) -> Experiment:
+    """The experiment of a tree of whose keys none is wrong.
+
+    Raises:
+        ConfigError: its values do not go together.
+    """
+    whole, _ = checked(known, tree)
+    factors, _ = factors_of(tree, known)
+    runs, mistakes = expanded(tree, whole, factors, known)
+    if mistakes:
+        raise _all(mistakes)
+    resolved = _resolved(whole, factors, plugins)
+    return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, tree), tuple(plugins))
 
 
 def _tree(file: pathlib.Path, given: pathlib.Path) -> tuple[Node, list[PlacedError]]:
@@ -193,7 +226,7 @@ def _resolved(
     tree["plugins"] = [os.path.abspath(plugin.path) for plugin in plugins]
     tree["optimizers"] = [_entry(section) for section in whole.optimizers]
     tree["sweep"] = resolved_sweep(factors)
-    return tree
+    return tree if whole.tune else {k: value for k, value in tree.items() if k != "tune"}
 
 
 def _without_gaps(tree: dict[str, Any]) -> dict[str, Any]:

@@ -61,14 +61,21 @@ def suggestion_of_rule(name: str, known: Iterable[str]) -> str:
     return f"{fix}{own}"
 
 
-def seed_list(value: Any) -> Any:
-    """A count of seeds as the list of them; anything else as it is."""
+def seed_list(value: Any, first: int = 0, least: int = 1) -> Any:
+    """A count of seeds as the list of them; anything else as it is.
+
+    Args:
+        first: the seed from which a count goes up.
+        least: how many there must be.
+    """
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, list):
+        if value and len(value) < least:
+            raise refused(f"{len(value)} seeds are too few", f"list at least {least}")
         return value
     if not isinstance(value, int) or isinstance(value, bool):
         raise refused("neither a count of seeds nor a list of them", "write 20, or [0, 1, 2]")
-    if not 1 <= value <= MAX_RUNS:
-        raise refused("a count of seeds out of range", f"use 1 to {MAX_RUNS}")
-    return list(range(value))
+    if not least <= value <= MAX_RUNS:
+        raise refused("a count of seeds out of range", f"use {least} to {MAX_RUNS}")
+    return list(range(first, first + value))

@@ -47,6 +47,13 @@ _PLACES = {
 }
 _VALUES = {"type": "array", "minItems": 1}
 _SEED = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1, "description": "scrambles"}
+_ONE_SCALE = {"additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+SPACE: dict[str, Any] = {
+    "type": "object",
+    "additionalProperties": {"type": "object", "properties": _PLACES, **_ONE_SCALE},
+}
+"""The JSON schema of `tune.space`."""
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {
@@ -55,13 +62,7 @@ SCHEMA: dict[str, Any] = {
             "description": "points that fill the ranges of several settings together",
             "properties": {"n": {**_COUNT, "minimum": 1}, "seed": _SEED},
             "required": ["n"],
-            "additionalProperties": {
-                "type": "object",
-                "properties": _PLACES,
-                "additionalProperties": False,
-                "minProperties": 1,
-                "maxProperties": 1,
-            },
+            "additionalProperties": SPACE["additionalProperties"],
         },
         "together": {
             "type": "object",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import (
@@ -27,11 +28,18 @@ from adamcli.config.models import (
 )
 from adamcli.config.names import MAX_RUNS, check_label, seed_list
 from adamcli.config.nodes import Node, Path, inserted, items_of, lookup
+from adamcli.config.ranges import SPACE
 from adamcli.optimizers import RULES, Wrapping
 from adamcli.problems import DATASETS, MLP, PROBLEMS
 from adamcli.schedules import SCHEDULES, Constant, Schedule
 from adamcli.seeding import RANDOM_KINDS
 from adamcli.settings import Setting, setting, settings_of
+
+FIRST_TUNING_SEED = 1_000_000
+"""Seeds of tuning count from here, where no count of reporting seeds comes."""
+
+LEAST_TUNING_SEEDS = 3
+"""A median of fewer would be that of the luckiest or the unluckiest."""
 
 SUBJECTS = ("dataset", "model", "problem", "problems")
 """The sections that say what is minimised."""
@@ -62,6 +70,27 @@ class Train:
     eval_every: int = setting(1, "epochs between two evaluations", ge=1)
     schedule: Schedule = setting(Constant(), _SCHEDULE_DOC)
     clip_norm: float | None = setting(None, _CLIP_DOC, kind=float, gt=0, optional=True)
+    held_out: str = setting(
+        "test",
+        "the held-out points that are evaluated: those for the report, or those that tuning reads",
+        choices=("test", "validation"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tune:
+    """How hyperparameters are chosen before anything is reported: what stands under `tune:`."""
+
+    trials: int = setting(20, "settings tried for each optimizer", ge=1, le=10_000)
+    seeds: tuple[int, ...] = setting(
+        (FIRST_TUNING_SEED, FIRST_TUNING_SEED + 1, FIRST_TUNING_SEED + 2),
+        "how many seeds of each trial, from 1,000,000 up, or a list of other seeds than train's",
+        kind=int,
+        many=True,
+        ge=0,
+        lt=2**32,
+    )
+    scramble: int = setting(0, "the seed that scrambles the trials", ge=0, lt=2**32)
 
 
 _LABEL = Setting("label", str, None, "its name in tables and figures; default: its name")
@@ -85,18 +114,22 @@ OPTIMIZER_FIELDS: dict[str, Any] = {
 }
 OPTIMIZERS_BY_NAME = sections_by_name(RULES, EVERY_OPTIMIZERS, **OPTIMIZER_FIELDS)
 
-_SEEDS = next(s for s in settings_of(Train) if s.name == "seeds")
-_SEEDS_SCHEMA = {
-    "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": MAX_RUNS},
-        {
-            "type": "array",
-            "items": {"type": "integer", "minimum": 0, "maximum": 2**32 - 1},
-            "minItems": 1,
-            "uniqueItems": True,
-        },
-    ]
-}
+def _seeds(settings: Sequence[Setting], first: int, least: int) -> Any:
+    """The type and field of a count or a list of seeds.
+
+    Args:
+        first: of the seeds that a count stands for.
+        least: how many there must be.
+    """
+    seeds = next(s for s in settings if s.name == "seeds")
+    item = {"type": "integer", "minimum": 0, "maximum": 2**32 - 1}
+    items = {"type": "array", "items": item, "minItems": least, "uniqueItems": True}
+    count = {"type": "integer", "minimum": least, "maximum": MAX_RUNS}
+    counted = BeforeValidator(partial(seed_list, first=first, least=least))
+    kind = Annotated[annotation(seeds), counted, WithJsonSchema({"anyOf": [count, items]})]
+    return kind, field(seeds)
+
+
 _HIDDEN = next(s for s in settings_of(MLP) if s.name == "hidden")
 _PARAMS_DOC = (
     "parameters to trace, such as W1[0,0] or b2[3]; by default of a problem x[0] and x[1], "
@@ -113,15 +146,21 @@ _LAYERS = Setting(
 _TRAIN = section(
     "train",
     settings_of(Train),
-    seeds=(
-        Annotated[annotation(_SEEDS), BeforeValidator(seed_list), WithJsonSchema(_SEEDS_SCHEMA)],
-        field(_SEEDS),
-    ),
+    seeds=_seeds(settings_of(Train), first=0, least=1),
     schedule=(_SCHEDULE, Field({"name": "constant"}, description=_SCHEDULE_DOC)),
+)
+_SPACE = Setting(
+    "space", dict, {}, "ranges by dotted path, instead of those that the rules publish or beside"
 )
 PLAIN = {
     "model": section("model", settings_of(MLP)),
     "train": _TRAIN,
+    "tune": section(
+        "tune",
+        (*settings_of(Tune), _SPACE),
+        seeds=_seeds(settings_of(Tune), FIRST_TUNING_SEED, least=LEAST_TUNING_SEEDS),
+        space=(Annotated[dict[str, Any], WithJsonSchema(SPACE)], field(_SPACE)),
+    ),
     "trace": section("trace", (_PARAMS, _LAYERS), params=(list[str], field(_PARAMS))),
 }
 
@@ -161,6 +200,7 @@ TOP = (
     Setting("optimizers", dict, MISSING, "the rules to compare, each with its settings", many=True),
     Setting("trace", dict, {}, "what is recorded at every step"),
     Setting("sweep", dict, {}, "lists or ranges of values by dotted path; all combinations run"),
+    Setting("tune", dict, None, "how hyperparameters are chosen first, on points for validation"),
 )
 KEYS = tuple(s.name for s in TOP)
 """What may stand at the top of a file."""

@@ -17,6 +17,7 @@ from adamcli.figures.fields import Extent, Field, extent_of, field, split_of
 from adamcli.figures.glyphs import columns, drawable, inscribe
 from adamcli.figures.scales import set_linear_ticks
 from adamcli.figures.style import FAINT, INK, WIDTH, Page, look
+from adamcli.figures.targets import accuracy_of
 from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
@@ -86,18 +87,23 @@ def _networks(subject: Subject) -> Iterator[_Network]:
 def accuracy(histories: Sequence[RunHistory]) -> str:
     """The final accuracy of the first run, with the median where there are several.
 
-    That on the test set, or on the training set if there is no other. The accuracy of a run
+    That on held-out points, or on the training set if there are none. The accuracy of a run
     that diverged or failed counts as zero.
     """
     first = histories[0]
     if first.status is not Status.FINISHED:
         return f"{first.status} at step {first.stopped_at}"
-    metric = "test_accuracy" if "test_accuracy" in first.metrics else "train_accuracy"
+    metric = accuracy_of([first])
     own = percent(first.final(metric))
     if len(histories) == 1:
-        return f"{'test' if metric == 'test_accuracy' else 'training'} accuracy {own}"
+        return f"{_split(metric)} accuracy {own}"
     finals = np.nan_to_num([history.final(metric) for history in histories])
     return f"{own}, median {percent(float(np.median(finals)))}"
+
+
+def _split(metric: str) -> str:
+    """On which points an accuracy is, in words."""
+    return metric.removesuffix("_accuracy").replace("train", "training")
 
 
 def percent(share: float) -> str:
@@ -170,8 +176,7 @@ def _across(firsts: Sequence[Trained]) -> int:
 def _subtitle(network: _Network, seeds: int) -> str:
     """Whose predictions these are, what the numbers mean, and which points are drawn."""
     task, (run, history) = network
-    split = "test" if "test_accuracy" in history.metrics else "training"
-    numbers = f", {split} accuracy and its median over {seeds} seeds" if seeds > 1 else ""
+    numbers = f", {_split(accuracy_of([history]))} accuracy and its median over {seeds} seeds" if seeds > 1 else ""
     n = task.dataset.train_size
     points = f"{MAX_POINTS} of the {n}" if n > MAX_POINTS else f"the {n}"
     return f"seed {run.seed}{numbers}; points: {points} it was trained on"

@@ -31,7 +31,7 @@ from adamcli.palette import DASHED, SOLID, Dash, Style
 
 
 class Panel(NamedTuple):
-    """One of the four panels: its metrics (the second one dashed) and its scale."""
+    """One of the four panels: its metrics (those of held-out points dashed) and its scale."""
 
     title: str
     metrics: tuple[str, ...]
@@ -40,7 +40,7 @@ class Panel(NamedTuple):
 
 PANELS = (
     Panel("training loss", ("train_loss",), log=True),
-    Panel("accuracy", ("train_accuracy", "test_accuracy"), log=False),
+    Panel("accuracy", ("train_accuracy", "test_accuracy", "validation_accuracy"), log=False),
     Panel("gradient norm, last batch of the epoch", ("grad_norm",), log=True),
     Panel("mean update |Δθ|, last step of the epoch", ("update_size",), log=True),
 )
@@ -52,7 +52,7 @@ _FAINT_SEEDS = 10
 _MARKERS = 5
 
 # In the one panel with two lines per label the dash tells these apart, not the labels.
-_SPLIT_DASHES = {"train_accuracy": SOLID, "test_accuracy": DASHED}
+_SPLIT_DASHES = {"train_accuracy": SOLID, "test_accuracy": DASHED, "validation_accuracy": DASHED}
 
 _BEYOND = 1e300
 
@@ -204,7 +204,7 @@ def _title(panel: Panel, metrics: Sequence[str]) -> str:
     if len(panel.metrics) == 1:
         return panel.title
     if len(metrics) == 2:
-        return f"{panel.title} (solid: training, dashed: test)"
+        return f"{panel.title} (solid: training, dashed: {metrics[1].partition('_')[0]})"
     return f"training {panel.title}"
 
 

@@ -40,7 +40,7 @@ def accuracy_of(histories: Sequence[RunHistory]) -> str:
     return next(
         (
             name
-            for name in ("test_accuracy", "train_accuracy")
+            for name in ("test_accuracy", "validation_accuracy", "train_accuracy")
             if any(len(history.metrics.get(name, ())) for history in histories)
         ),
         "",

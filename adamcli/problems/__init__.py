@@ -10,6 +10,7 @@ from adamcli.problems.datasets import (
     Checkerboard,
     Circles,
     Dataset,
+    HeldOut,
     Moons,
     Spiral,
     Split,
@@ -18,7 +19,7 @@ from adamcli.problems.datasets import (
 )
 from adamcli.problems.mlp import NetworkStack, predict
 from adamcli.problems.network import MLP, NetworkTask
-from adamcli.problems.objective import Objective, ObjectiveTask
+from adamcli.problems.objective import Objective, ObjectiveTask, Validated
 from adamcli.problems.problem import Curved, Problem
 from adamcli.problems.sparse import SparseLogistic
 from adamcli.problems.stress import Drift, Quadratic
@@ -55,6 +56,7 @@ __all__ = [
     "PROBLEMS",
     "Curved",
     "Dataset",
+    "HeldOut",
     "Kind",
     "NetworkStack",
     "NetworkTask",
@@ -64,6 +66,7 @@ __all__ = [
     "Split",
     "Surface",
     "Task",
+    "Validated",
     "kept_bytes",
     "predict",
     "stack_bytes",

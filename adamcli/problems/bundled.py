@@ -19,7 +19,7 @@ import numpy as np
 
 from adamcli.errors import DataError
 from adamcli.layout import Array
-from adamcli.problems.datasets import Split, standardized
+from adamcli.problems.datasets import HeldOut, Split, standardized
 from adamcli.seeding import Streams
 from adamcli.settings import setting
 
@@ -88,13 +88,14 @@ class _Bundled:
             raise DataError(what, where=self.source.name, fix=fix)
         return have - held_out
 
-    def split(self, streams: Streams) -> Split:
+    def split(self, streams: Streams, held_out: HeldOut = "test") -> Split:
         """Test, validation and training points, in an order that the test stream permutes."""
         x, y = self.points
         order = streams.test.permutation(len(y))
         ends = [self.test_samples, self.test_samples + self.validation_samples]
         test, validation, train = np.split(order, ends)
-        split = Split(x[train], y[train], x[test], y[test], x[validation], y[validation])
+        held = test if held_out == "test" else validation
+        split = Split(x[train], y[train], x[held], y[held])
         return standardized(split) if self.standardize else split
 
 

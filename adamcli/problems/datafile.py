@@ -19,7 +19,7 @@ import numpy as np
 
 from adamcli.errors import DataError
 from adamcli.layout import Array
-from adamcli.problems.datasets import Split, standardized
+from adamcli.problems.datasets import HeldOut, Split, standardized
 from adamcli.seeding import Streams
 from adamcli.settings import setting
 
@@ -67,7 +67,8 @@ class File:
 
     In a CSV every column but the target must hold finite numbers. The target's distinct
     values, numbers or words, are the classes in sorted order. Each seed shuffles the rows,
-    holds out the first `test_samples` of them and trains on the rest.
+    holds out the first `test_samples` of them, then `validation_samples`, and trains on the
+    rest.
     """
 
     path: str = setting(MISSING, "CSV or NPZ file, relative to the experiment file", kind=str)
@@ -76,6 +77,9 @@ class File:
         None, "training points; null: all that are not held out", kind=int, ge=2, optional=True
     )
     test_samples: int = setting(0, "held-out points, 0 for none", ge=0)
+    validation_samples: int = setting(
+        0, "held-out points for tuning, neither trained on nor tested", ge=0
+    )
     standardize: bool = setting(
         False, "shift and scale each input to mean 0, deviation 1 over the training set"
     )
@@ -103,23 +107,24 @@ class File:
             DataError: the file has fewer rows than asked for.
         """
         rows = len(self.table.y)
-        wanted = self.test_samples + (self.samples or 2)
-        if wanted > rows:
+        held_out = self.test_samples + self.validation_samples
+        if held_out + (self.samples or 2) > rows:
             raise DataError(
-                f"{rows} rows cannot give {self.test_samples} held-out points and "
+                f"{rows} rows cannot give {held_out} held-out points and "
                 f"{self.samples or 'at least 2'} to train on",
                 where=self.path,
-                fix="lower dataset.test_samples or dataset.samples",
+                fix="lower dataset.test_samples, dataset.validation_samples or dataset.samples",
             )
-        return self.samples or rows - self.test_samples
+        return self.samples or rows - held_out
 
-    def split(self, streams: Streams) -> Split:
+    def split(self, streams: Streams, held_out: HeldOut = "test") -> Split:
         """Held-out rows and training rows in the order of one permutation of the test stream."""
         table = self.table
         order = streams.test.permutation(len(table.y))
-        test = order[: self.test_samples]
-        train = order[self.test_samples :][: self.train_size]
-        split = Split(table.x[train], table.y[train], table.x[test], table.y[test])
+        ends = [self.test_samples, self.test_samples + self.validation_samples]
+        test, validation, train = np.split(order, ends)
+        train, held = train[: self.train_size], test if held_out == "test" else validation
+        split = Split(table.x[train], table.y[train], table.x[held], table.y[held])
         return standardized(split) if self.standardize else split
 
 

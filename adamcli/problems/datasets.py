@@ -1,14 +1,14 @@
 """Datasets: points with a class or a number each, drawn anew for every seed.
 
 A dataset is a frozen dataclass whose fields are the keys under `dataset:`. `draw` gives
-`samples` points of its distribution in random order; the training and the test set are two
-draws from two streams.
+`samples` points of its distribution in random order; the training set, the test set and the
+one for validation are draws from streams of their own.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,24 +17,24 @@ from adamcli.seeding import Rng, Streams
 from adamcli.settings import setting
 
 
+HeldOut = Literal["test", "validation"]
+"""Which points are held out of training: those of the report, or those that tuning reads."""
+
+
 class Split(NamedTuple):
     """The data of one seed.
 
     Attributes:
         train_x: (n, F) float64 inputs.
         train_y: (n,) integer classes, 0 to K - 1, or float64 numbers in a regression.
-        test_x: (n_test, F); n_test may be 0.
-        test_y: (n_test,).
-        validation_x: (n_validation, F), of a dataset that holds out points for tuning.
-        validation_y: (n_validation,).
+        held_out_x: (n_held_out, F); there may be none.
+        held_out_y: (n_held_out,).
     """
 
     train_x: Array
     train_y: Array
-    test_x: Array
-    test_y: Array
-    validation_x: Array | None = None
-    validation_y: Array | None = None
+    held_out_x: Array
+    held_out_y: Array
 
 
 class Dataset(Protocol):
@@ -42,7 +42,12 @@ class Dataset(Protocol):
 
     @property
     def test_samples(self) -> int:
-        """The number of held-out points."""
+        """The number of points held out for the report."""
+        ...
+
+    @property
+    def validation_samples(self) -> int:
+        """The number of points held out for tuning."""
         ...
 
     @property
@@ -60,8 +65,8 @@ class Dataset(Protocol):
         """n, the number of training points."""
         ...
 
-    def split(self, streams: Streams) -> Split:
-        """The training and the test set of one seed."""
+    def split(self, streams: Streams, held_out: HeldOut = "test") -> Split:
+        """The training set of one seed, and the points that are held out for a purpose."""
         ...
 
 
@@ -73,11 +78,9 @@ def standardized(split: Split) -> Split:
     mean = split.train_x.mean(axis=0)
     deviation = split.train_x.std(axis=0)
     deviation[deviation == 0] = 1.0
-    validation = split.validation_x
     return split._replace(
         train_x=(split.train_x - mean) / deviation,
-        test_x=(split.test_x - mean) / deviation,
-        validation_x=validation if validation is None else (validation - mean) / deviation,
+        held_out_x=(split.held_out_x - mean) / deviation,
     )
 
 
@@ -103,15 +106,20 @@ class _Drawn:
         """As many as asked for."""
         return self.samples
 
+    @property
+    def validation_samples(self) -> int:
+        """As many as for the report: points cost nothing here."""
+        return self.test_samples
+
     def draw(self, rng: Rng, samples: int) -> tuple[Array, Array]:
         """`samples` points (n, F) in random order and their targets (n,)."""
         raise NotImplementedError
 
-    def split(self, streams: Streams) -> Split:
-        """One draw to train on, an independent one to test on."""
+    def split(self, streams: Streams, held_out: HeldOut = "test") -> Split:
+        """One draw to train on, an independent one to hold out."""
         train = self.draw(streams.data, self.samples)
-        test = self.draw(streams.test, self.test_samples)
-        split = Split(*train, *test)
+        rng = streams.test if held_out == "test" else streams.validation
+        split = Split(*train, *self.draw(rng, self.test_samples))
         return standardized(split) if self.standardize else split
 
 

@@ -66,10 +66,10 @@ class _Source:
 
     def __init__(self, task: NetworkTask, layout: Layout) -> None:
         self.streams: Streams = streams(task.random, task.seed)
-        split = task.dataset.split(self.streams)
+        split = task.dataset.split(self.streams, task.held_out)
         dtype = np.dtype(task.dtype)
-        x = np.concatenate([split.train_x, split.test_x])
-        y = np.concatenate([split.train_y, split.test_y])
+        x = np.concatenate([split.train_x, split.held_out_x])
+        y = np.concatenate([split.train_y, split.held_out_y])
         self.samples = _samples(x, y, task.outputs, dtype)  # the training set first
         self.params = initial_params(task, layout, self.streams.init).astype(dtype)
 
@@ -208,10 +208,10 @@ class NetworkStack:
         work.gauss_newton.fill(weights, self._latest, roots, out=diagonals)
 
     def evaluate(self, params: Array) -> dict[str, Array]:
-        """Mean loss and accuracy on the whole training set and the test set, each (R,) float64."""
+        """Mean loss and accuracy on all training and all held-out points, each (R,) float64."""
         splits = {"train": slice(0, self._samples)}
         if self._data.shape[1] > self._samples:
-            splits["test"] = slice(self._samples, self._data.shape[1])
+            splits[self._task.held_out] = slice(self._samples, self._data.shape[1])
         metrics = {name: np.empty(self._runs) for name in self._task.metrics}
         # Run by run: the products are large enough here, and stacking them would only push
         # the activations out of the cache.

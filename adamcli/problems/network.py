@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from adamcli.layout import Layout
-from adamcli.problems.datasets import Dataset
+from adamcli.problems.datasets import Dataset, HeldOut
 from adamcli.problems.mlp import CHUNK, NetworkStack
 from adamcli.problems.task import Kind
 from adamcli.settings import setting
@@ -50,6 +50,7 @@ class NetworkTask:
         random: `paired` or `article`, see `adamcli.seeding`.
         dtype: `float64` or `float32`.
         epochs: passes over the training set.
+        held_out: on which points, beside those of training, it is evaluated.
     """
 
     dataset: Dataset
@@ -60,6 +61,13 @@ class NetworkTask:
     random: str
     seed: int
     position: int = 0
+    held_out: HeldOut = "test"
+
+    @property
+    def held_out_samples(self) -> int:
+        """How many points it is evaluated on beside those of training."""
+        test = self.held_out == "test"
+        return self.dataset.test_samples if test else self.dataset.validation_samples
 
     @property
     def kind(self) -> Kind:
@@ -79,7 +87,7 @@ class NetworkTask:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Loss and, of classes, accuracy; on held-out points too where there are any."""
-        splits = ("train", "test") if self.dataset.test_samples else ("train",)
+        splits = ("train", self.held_out) if self.held_out_samples else ("train",)
         scores = ("loss", "accuracy") if self.dataset.classes else ("loss",)
         return tuple(f"{split}_{score}" for split in splits for score in scores)
 
@@ -97,15 +105,15 @@ class NetworkTask:
     def stack_key(self) -> Hashable:
         """The shapes of data and network, and what all runs do in step."""
         dataset, model = self.dataset, self.model
-        data = (dataset.features, dataset.classes, dataset.train_size, dataset.test_samples)
-        return (*data, model.hidden, model.activation, self.dtype, self.batch_size, self.epochs)
+        data = (dataset.features, dataset.classes, dataset.train_size, self.held_out_samples)
+        return (*data, self.held_out, model.hidden, model.activation, self.dtype, self.batch_size, self.epochs)
 
     @property
     def row_bytes(self) -> int:
         """Parameters with their state, activations, data."""
         rows = self.dataset.features + 1 + self.outputs
         activations = 4 * self.batch_size * (sum(self.model.hidden) + rows)
-        data = 2 * rows * (self.dataset.train_size + self.dataset.test_samples)
+        data = 2 * rows * (self.dataset.train_size + self.held_out_samples)
         return np.dtype(self.dtype).itemsize * (8 * self.layout.size + activations + data)
 
     @property
@@ -118,7 +126,7 @@ class NetworkTask:
         """A step goes forward once and back twice, an evaluation forward."""
         trained = self.epochs * self.dataset.train_size
         evaluations = -(-self.epochs // eval_every)
-        tested = evaluations * (self.dataset.train_size + self.dataset.test_samples)
+        tested = evaluations * (self.dataset.train_size + self.held_out_samples)
         products = 2 * self.layout.size * (3 * trained + tested)
         units = sum(self.model.hidden) * (2 * trained + tested)
         units *= _OPERATIONS_PER_UNIT[self.model.activation]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -54,6 +54,15 @@ class Objective(Protocol):
 
     def problem(self, seeds: Sequence[int], dtype: np.dtype) -> Problem:
         """The problem with a row for each seed; a seed may come several times."""
+        ...
+
+
+@runtime_checkable
+class Validated(Protocol):
+    """An objective with held-out points, which tuning must not read."""
+
+    def validated(self) -> Self:
+        """The same, evaluated on points held out for tuning."""
         ...
 
 

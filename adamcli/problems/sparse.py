@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from adamcli.layout import Array, Layout
 from adamcli.problems.landscape import Seeds
+from adamcli.problems.datasets import HeldOut
 from adamcli.problems.losses import BinaryCrossEntropy
 from adamcli.problems.task import Kind
 from adamcli.seeding import Rng, generator
@@ -45,6 +46,7 @@ class SparseLogistic:
     samples: int = setting(2000, "training points", ge=2, le=100_000)
     test_samples: int = setting(2000, "held-out points, 0 for none", ge=0, le=100_000)
     batch: int = setting(20, "training points in a batch", ge=1, le=100_000)
+    held_out: HeldOut = "test"
 
     @property
     def dimensions(self) -> int:
@@ -59,7 +61,7 @@ class SparseLogistic:
     @property
     def metrics(self) -> tuple[str, ...]:
         """Loss and accuracy, on held-out points too where there are any."""
-        splits = ("train", "test") if self.test_samples else ("train",)
+        splits = ("train", self.held_out) if self.test_samples else ("train",)
         return tuple(f"{split}_{what}" for split in splits for what in ("loss", "accuracy"))
 
     @property
@@ -76,17 +78,21 @@ class SparseLogistic:
         """A row for each seed."""
         return SparseStack(self, seeds, dtype)
 
+    def validated(self) -> SparseLogistic:
+        """The same, evaluated on as many points of the stream for validation."""
+        return replace(self, held_out="validation")
+
     def draw(self, seed: int, dtype: np.dtype) -> _Data:
         """The training points and after them the held-out ones, of the same true weights."""
-        data, test = generator(seed, "data"), generator(seed, "test")
+        data, held_out = generator(seed, "data"), generator(seed, self.held_out)
         weights = data.normal(0.0, _STRENGTH, self.features)
-        parts = [self._points(rng, n, weights) for rng, n in self._parts(data, test)]
+        parts = [self._points(rng, n, weights) for rng, n in self._parts(data, held_out)]
         features, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
         return _Data(features.astype(dtype), targets.astype(dtype))
 
-    def _parts(self, data: Rng, test: Rng) -> list[tuple[Rng, int]]:
+    def _parts(self, data: Rng, held_out: Rng) -> list[tuple[Rng, int]]:
         """From which stream how many points come."""
-        return [(data, self.samples), (test, self.test_samples)]
+        return [(data, self.samples), (held_out, self.test_samples)]
 
     def _points(self, rng: Rng, n: int, weights: Array) -> tuple[Array, Array]:
         """Features (n, P) and targets (n,), drawn with the probability of the logistic model."""
@@ -150,7 +156,7 @@ class SparseStack:
         np.matmul(weights, self._features, out=out[:, None])  # a feature is its own square
 
     def evaluate(self, params: Array) -> dict[str, Array]:
-        """Mean loss and accuracy on the whole training set and the test set, each (R,) float64."""
+        """Mean loss and accuracy on all training and all held-out points, each (R,) float64."""
         metrics = {name: np.empty(len(params)) for name in self._settings.metrics}
         for row, place in enumerate(self._rows):
             data = self._data[place]
@@ -159,7 +165,8 @@ class SparseStack:
             losses = self._loss.per_sample(logits, targets)[0].astype(np.float64, copy=False)
             correct = self._loss.correct(logits, targets)[0]
             train = self._settings.samples
-            for split, part in (("train", slice(train)), ("test", slice(train, None))):
+            held_out = self._settings.held_out
+            for split, part in (("train", slice(train)), (held_out, slice(train, None))):
                 if f"{split}_loss" in metrics:
                     metrics[f"{split}_loss"][row] = losses[part].mean()
                     metrics[f"{split}_accuracy"][row] = correct[part].mean()

@@ -14,6 +14,7 @@ own, so a number depends on the runs alone, not on their order nor on what else 
     judging      `verdicts`: a better, b better, not distinguishable, no verdict
     comparing    the numbers of a verdict
     questions    the metrics that a verdict is about
+    tuning       the best of many settings, and what fewer trials would have come to
 
 How often 95 % intervals cover, in percent of 4000 samples of n values (standard error 0.3 to
 0.7): normal; skewed, lognormal with sigma 1; heavy-tailed, Student's t with 3 degrees of
@@ -102,6 +103,7 @@ from adamcli.stats.targets import (
     reached,
     time_to_target,
 )
+from adamcli.stats.tuning import Budget, Candidates, Searched, Trial, Tuned, best_so_far, tuned
 
 __all__ = [
     "ACCURACIES",
@@ -114,17 +116,23 @@ __all__ = [
     "NOT_DISTINGUISHABLE",
     "NO_VERDICT",
     "SCORES",
+    "Budget",
+    "Candidates",
     "Hit",
     "Order",
+    "Searched",
     "Spread",
     "Statistic",
     "Summary",
     "Target",
     "Trained",
+    "Trial",
+    "Tuned",
     "Verdict",
     "Wins",
     "bca_interval",
     "best",
+    "best_so_far",
     "bootstrap_interval",
     "detectable_mean",
     "detectable_share",
@@ -144,6 +152,7 @@ __all__ = [
     "stratified_interval",
     "summarize",
     "time_to_target",
+    "tuned",
     "verdicts",
     "widened",
     "wins",

@@ -18,9 +18,10 @@ def questions(
 ) -> Iterator[tuple[Measure, Values]]:
     """Final loss, final accuracy and the steps to each target, as far as they were measured.
 
-    On test data; on training data where there is none.
+    On test data or, while tuning, validation data; on training data where there is neither.
     """
-    split = "test" if measured(runs, "test_loss") else "train"
+    held_out = ("test", "validation")
+    split = next((part for part in held_out if measured(runs, f"{part}_loss")), "train")
     yield _final(runs, f"{split}_loss")
     accuracy = f"{split}_accuracy"
     if measured(runs, accuracy):

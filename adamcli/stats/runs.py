@@ -8,8 +8,17 @@ from typing import Protocol
 
 from adamcli.layout import Array
 
-SCORES = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+SCORES = (
+    "train_loss",
+    "train_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+)
 """The metrics by which runs are compared."""
+
+_RANKING = ("test_loss", "validation_loss", "train_loss")  # the first that there is
 
 
 class Trained(Protocol):
@@ -90,9 +99,9 @@ def _or_worst(value: float, score: str) -> float:
 
 
 def ranking_scores(histories: Iterable[Trained]) -> dict[str, str]:
-    """The score that ranks in each cell: the test loss where it has one, else the train loss."""
+    """The score that ranks in each cell: the loss on held-out points, else the train loss."""
     scores = scores_by_cell(histories)
-    return {c: "test_loss" if "test_loss" in each else "train_loss" for c, each in scores.items()}
+    return {c: next(s for s in _RANKING if s in each) for c, each in scores.items()}
 
 
 def scores_by_cell(histories: Iterable[Trained]) -> dict[str, list[str]]:

@@ -27,6 +27,9 @@ from adamcli.store.lock import owned
 from adamcli.text import safe_lines, slug
 
 MANIFEST = "manifest.json"
+TRIALS = "trials"
+"""The directory of what was tried, within that of an experiment that is tuned."""
+
 ERROR_LOG = "error.log"
 SCHEMA = 1
 
@@ -89,6 +92,11 @@ class RunDirectory:
         """Whether something complete was saved here."""
         return (self.path / MANIFEST).is_file()
 
+    @property
+    def trials(self) -> RunDirectory:
+        """Where the trials are saved, of an experiment that is tuned."""
+        return RunDirectory(self.path / TRIALS)
+
     def save(
         self, experiment: Experiment, histories: Sequence[RunHistory], seconds: float
     ) -> Result:
@@ -146,7 +154,12 @@ class RunDirectory:
         live = memories.recalled(known, plugins, self.path)
         try:
             experiment = config.load(self.path / "config.yaml", plugins=live)
+            if experiment.tuning:
+                tried = self.trials.load(plugins).histories
+                experiment = experiment.tuned(stats.tuned(tried, experiment.tuning.candidates))
             histories = tuple(_histories(experiment, manifest["runs"], content))
+        except DamagedError:
+            raise
         except AdamcliError as error:
             raise DamagedError(
                 f"config.yaml cannot be loaded any more ({error.what})",
@@ -226,7 +239,16 @@ def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict
         "traces.npz": formats.traces_npz(histories),
         "params.npz": formats.params_npz(histories),
         **_error_log(histories),
+        **_tuning(experiment),
     }
+
+
+def _tuning(experiment: Experiment) -> dict[str, bytes]:
+    """The file that says what was tried and chosen, where hyperparameters are tuned."""
+    if experiment.tuning is None:
+        return {}
+    outcomes = [outcome.document() for outcome in experiment.tuning.outcomes]
+    return {"tuning.json": f"{to_json(outcomes)}\n".encode()}
 
 
 def _error_log(histories: Sequence[RunHistory]) -> dict[str, bytes]:

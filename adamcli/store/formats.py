@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from adamcli.history import METRICS, Failure, RunHistory
+from adamcli.history import METRICS, VALIDATION, Failure, RunHistory
 from adamcli.layout import Array
 
 Json = dict[str, Any]
 
-_COLUMNS = ("label", "optimizer", "seed", "epoch", "step", *METRICS)
+_HEAD = ("label", "optimizer", "seed", "epoch", "step")
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -34,17 +34,20 @@ def _cell(value: Any) -> Any:
     return repr(float(value)) if isinstance(value, float) else "" if value is None else value
 
 
-def metrics_csv(histories: Iterable[RunHistory]) -> bytes:
-    """metrics.csv: a row per run and evaluation."""
-    return to_csv(_COLUMNS, (row for history in histories for row in _metric_rows(history)))
+def metrics_csv(histories: Sequence[RunHistory]) -> bytes:
+    """metrics.csv: a row per run and evaluation; metrics of validation where there are any."""
+    tuning = any(name in history.metrics for history in histories for name in VALIDATION)
+    names = [name for name in METRICS if tuning or name not in VALIDATION]
+    rows = (row for history in histories for row in _metric_rows(history, names))
+    return to_csv([*_HEAD, *names], rows)
 
 
-def _metric_rows(history: RunHistory) -> Iterable[list[Any]]:
+def _metric_rows(history: RunHistory, names: Sequence[str]) -> Iterable[list[Any]]:
     """The rows of one run."""
     head = [history.label, history.optimizer, history.seed]
     columns = [
         history.metrics[name].tolist() if name in history.metrics else [None] * len(history.epochs)
-        for name in METRICS
+        for name in names
     ]
     for row in zip(history.epochs.tolist(), history.steps.tolist(), *columns, strict=True):
         yield [*head, *row]
@@ -55,7 +58,7 @@ def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, list[str]]]:
     runs: dict[tuple[str, int], dict[str, list[str]]] = {}
     for row in csv.DictReader(io.StringIO(content.decode(), newline="")):
         columns = runs.setdefault((row["label"], int(row["seed"])), {})
-        for name in ("epoch", "step", *METRICS):
+        for name in row.keys() & {"epoch", "step", *METRICS}:
             columns.setdefault(name, []).append(row[name])
     return runs
 

@@ -35,9 +35,9 @@ def comparison_table(result: Result) -> RenderableType:
     """Labels side by side over the same seeds, with how often each was the best."""
     rows = _rows(result)
     rankings = set(stats.ranking_scores(result.histories).values())
-    scores = [s for s in _ORDER if s.replace("accuracy", "loss") in rankings]
+    scores = [s for s in stats.SCORES if s.replace("accuracy", "loss") in rankings]
     columns = [_labels(result, rows), _states(result, rows)]
-    columns += [_scores(rows, score) for score in scores if _anyone_has(rows, score)]
+    columns += [_scores(rows, s) for s in sorted(scores, key=_rank) if _anyone_has(rows, s)]
     wins = {each.label: each for each in stats.wins(result.histories)}
     columns += [_wins(rows, wins)] if _contested(rows) else []
     meaning = _meaning_of_a_win(rankings, wins) if _contested(rows) else ""
@@ -170,7 +170,12 @@ def _scores(rows: Sequence[Summary], score: str) -> Column:
     """The column of one final score."""
     head = words.metric(score).replace(" ", "\n")
     cells = [EMPTY if _lone_stop(row) else _spread(score, row) for row in rows]
-    return Column(head, cells, rank=2 + _ORDER.index(score), right=True)
+    return Column(head, cells, rank=_rank(score), right=True)
+
+
+def _rank(score: str) -> int:
+    """Which scores go first on a narrow terminal; those of tuning count as those of the report."""
+    return 2 + _ORDER.index(score.replace("validation", "test"))
 
 
 def _lone_stop(row: Summary) -> bool:
@@ -231,6 +236,6 @@ def _meaning_of_a_win(rankings: Collection[str], wins: Mapping[str, Wins]) -> st
     """What it takes to win a seed."""
     tied = any(won.shared for won in wins.values())
     rest = "; tied: it is shared with others." if tied else "."
-    best = words.metric(max(rankings, key=_ORDER[::-1].index))
+    best = words.metric(min(rankings, key=_rank))
     where = ", or train loss where there is no other," if len(rankings) > 1 else ""
     return f" The lowest {best}{where} wins a seed{rest}"

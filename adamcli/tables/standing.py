@@ -20,11 +20,12 @@ _COLUMNS = {
     "train_loss": ("train\nloss", 1, 7),
     "train_accuracy": ("train\naccuracy", 4, 8),
     "test_accuracy": ("test\naccuracy", 2, 8),
+    "validation_accuracy": ("validation\naccuracy", 2, 10),
     "grad_norm": ("grad\nnorm", 6, 7),
     "update_size": ("mean\nupdate", 7, 7),
 }
 _DIGITS = 3
-_RANGES = {"train_loss": 15, "train_accuracy": 13, "test_accuracy": 13}
+_RANGES = {"train_loss": 15, "train_accuracy": 13, "test_accuracy": 13, "validation_accuracy": 13}
 _HEAD_LINES = 3
 _FOOT_LINES = 1
 _LABEL_SHARE = 0.3  # of the terminal's width, before other columns have to give way
