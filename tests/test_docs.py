@@ -55,7 +55,7 @@ def test_the_experiments_of_the_readme_load(tmp_path):
     for block in (block for language, block in BLOCKS if language == "yaml"):
         (tmp_path / "readme.yaml").write_text(block)
         runs.append(len(config.load(tmp_path / "readme.yaml").runs))
-    assert runs == [3 * 3 * 20, 2 * 2 * 10]
+    assert runs == [3 * 3 * 20, 2 * 2 * 10, 2 * 20]
 
 
 def test_the_optimizer_of_the_readme_is_the_shipped_one(tmp_path):

@@ -39,12 +39,14 @@ def check(
     """
     experiment = experiment_of(config, overrides, seeds, plugins)
     labels = list(dict.fromkeys(run.label for run in experiment.runs))
+    trials = len(experiment.tuning.trials.runs) if experiment.tuning else 0
     if json:
-        counts = {"runs": len(experiment.runs), "labels": labels}
+        counts = {"runs": len(experiment.runs), "trials": trials, "labels": labels}
         output.show_json({"valid": True, "directory": experiment.directory, **counts})
     else:
         runs = f"{len(experiment.runs)} run{'s' * (len(experiment.runs) != 1)}"
-        output.show_lines([f"{config} is valid: {runs} of {', '.join(labels)}"])
+        tuned = f", after {trials} that tune" if trials else ""
+        output.show_lines([f"{config} is valid: {runs} of {', '.join(labels)}{tuned}"])
 
 
 @config_app.command("show", short_help="Print an experiment with every default.")

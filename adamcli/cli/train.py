@@ -129,6 +129,22 @@ def run_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         ],
         "figures": [str(path) for path in result.figures],
         "verdicts": [asdict(verdict) for verdict in verdicts],
+        **_tuning_document(result.experiment, verdicts),
+    }
+
+
+def _tuning_document(experiment: Experiment, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """What was tried and chosen, and who loses to one that it contains, where it is tuned."""
+    from dataclasses import asdict
+
+    from adamcli import stats
+
+    if experiment.tuning is None:
+        return {}
+    audit = stats.audited(verdicts, experiment.inclusions)
+    return {
+        "tuning": [outcome.document() for outcome in experiment.tuning.outcomes],
+        "audit": [asdict(inclusion) for inclusion in audit],
     }
 
 
@@ -178,14 +194,18 @@ def show_result(
 ) -> None:
     """A document with the verdicts on stdout or, without one, a table and the verdicts in words."""
     from adamcli import stats
-    from adamcli.tables import label_colours, stack, verdicts_in_words
+    from adamcli.tables import audit_in_words, label_colours, stack, tuning_table, verdicts_in_words
 
     verdicts = stats.verdicts(result.histories)
     if document is not None:
         output.show_json(document(result, verdicts))
         return
-    told = verdicts_in_words(verdicts, label_colours(result.experiment.runs))
-    output.show(stack(table(result), *([told] if told else [])))
+    told = [
+        tuning_table(result.experiment),
+        verdicts_in_words(verdicts, label_colours(result.experiment.runs)),
+        audit_in_words(result.experiment, verdicts),
+    ]
+    output.show(stack(table(result), *(each for each in told if each)))
 
 
 def _present(

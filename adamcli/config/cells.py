@@ -14,7 +14,16 @@ from adamcli.config.nodes import Node, Path, PlacedError, dotted, mistake
 from adamcli.config.sections import Train, subjects_of
 from adamcli.config.suite import entries
 from adamcli.layout import Layout
-from adamcli.problems import DATASETS, MLP, PROBLEMS, NetworkTask, Objective, ObjectiveTask, Task, Validated
+from adamcli.problems import (
+    DATASETS,
+    MLP,
+    PROBLEMS,
+    NetworkTask,
+    Objective,
+    ObjectiveTask,
+    Task,
+    Validated,
+)
 from adamcli.problems.datasets import Dataset
 from adamcli.schedules import SCHEDULES, Schedule
 from adamcli.settings import Setting, settings_of
@@ -57,10 +66,10 @@ class Cell:
         """
         subject, train = self.subject, self.train
         if not isinstance(subject, Network):
-            validated = self.validates and isinstance(subject, Validated)
-            objective = subject.validated() if validated else subject
+            if self.validates and isinstance(subject, Validated):
+                subject = subject.validated()
             return ObjectiveTask(
-                objective=objective, epochs=train.epochs, dtype=train.dtype, seed=seed
+                objective=subject, epochs=train.epochs, dtype=train.dtype, seed=seed
             )
         return NetworkTask(
             dataset=subject.dataset,

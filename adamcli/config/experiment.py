@@ -110,6 +110,17 @@ class Experiment:
         runs = tuple(replace(run, rule=chosen[run.cell, run.base]) for run in self.runs)
         return replace(self, runs=runs, tuning=replace(self.tuning, outcomes=tuple(outcomes)))
 
+    @property
+    def inclusions(self) -> dict[tuple[str, str], str]:
+        """By pairs of labels on one problem: how the first contains the second's rule."""
+        labels = {run.label: run for run in self.runs}
+        return {
+            (a.label, b.label): how
+            for a in labels.values()
+            for b in labels.values()
+            if a.cell == b.cell and (how := getattr(a.rule, "contains", {}).get(b.optimizer))
+        }
+
     @cached_property
     def directory(self) -> str:
         """The name, and 8 hexadecimal digits of what decides the numbers.

@@ -109,6 +109,7 @@ def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]
         "problem": problem,
         "problems": Annotated[list[ENTRY], Field(min_length=1)],  # type: ignore[valid-type]
         **PLAIN,
+        "tune": PLAIN["tune"] | None,
         "plugins": list[str],
         "optimizers": Annotated[list[optimizer], Field(min_length=1)],  # type: ignore[valid-type]
         "sweep": Annotated[dict[str, Any], WithJsonSchema(SWEEP)],

@@ -102,9 +102,7 @@ def _trials(root: Node, whole: Any, known: Grammar) -> tuple[Node | None, list[P
     if whole is None or whole.tune is None:
         return None, []
     tree, mistakes = trial_tree(root, whole, known)
-    if not mistakes:
-        _, mistakes = factors_of(tree, known)
-    return tree, mistakes
+    return tree, mistakes + factors_of(tree, known)[1]
 
 
 def _experiment(tree: Node, known: Grammar, plugins: Sequence[AnyPlugin]) -> Experiment:

@@ -30,7 +30,7 @@ from adamcli.config.names import MAX_RUNS, check_label, seed_list
 from adamcli.config.nodes import Node, Path, inserted, items_of, lookup
 from adamcli.config.ranges import SPACE
 from adamcli.optimizers import RULES, Wrapping
-from adamcli.problems import DATASETS, MLP, PROBLEMS
+from adamcli.problems import DATASETS, MLP, PROBLEMS, HeldOut
 from adamcli.schedules import SCHEDULES, Constant, Schedule
 from adamcli.seeding import RANDOM_KINDS
 from adamcli.settings import Setting, setting, settings_of
@@ -70,7 +70,7 @@ class Train:
     eval_every: int = setting(1, "epochs between two evaluations", ge=1)
     schedule: Schedule = setting(Constant(), _SCHEDULE_DOC)
     clip_norm: float | None = setting(None, _CLIP_DOC, kind=float, gt=0, optional=True)
-    held_out: str = setting(
+    held_out: HeldOut = setting(
         "test",
         "the held-out points that are evaluated: those for the report, or those that tuning reads",
         choices=("test", "validation"),
@@ -114,6 +114,7 @@ OPTIMIZER_FIELDS: dict[str, Any] = {
 }
 OPTIMIZERS_BY_NAME = sections_by_name(RULES, EVERY_OPTIMIZERS, **OPTIMIZER_FIELDS)
 
+
 def _seeds(settings: Sequence[Setting], first: int, least: int) -> Any:
     """The type and field of a count or a list of seeds.
 
@@ -126,7 +127,7 @@ def _seeds(settings: Sequence[Setting], first: int, least: int) -> Any:
     items = {"type": "array", "items": item, "minItems": least, "uniqueItems": True}
     count = {"type": "integer", "minimum": least, "maximum": MAX_RUNS}
     counted = BeforeValidator(partial(seed_list, first=first, least=least))
-    kind = Annotated[annotation(seeds), counted, WithJsonSchema({"anyOf": [count, items]})]
+    kind: Any = Annotated[annotation(seeds), counted, WithJsonSchema({"anyOf": [count, items]})]
     return kind, field(seeds)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adamcli.config.names import suggestion_of_rule
-from adamcli.config.nodes import Node, Source, child, inserted, items_of
+from adamcli.config.nodes import Node, Path, Source, inserted, items_of, lookup
 from adamcli.config.paths import UnknownPathError, optimizer_names, optimizer_places, resolve
 from adamcli.config.ranges import GROUPS
 from adamcli.errors import UsageError
@@ -35,7 +35,9 @@ def selected(root: Node, names: Sequence[str], rules: Sequence[str]) -> Node:
         found = places or [_with_defaults(root, name, rules)]
         chosen += [one for one in found if one not in chosen]
     entries = [items[one] if isinstance(one, int) else one for one in chosen]
-    root = _with_sweep(root, {one: k for k, one in enumerate(chosen) if isinstance(one, int)})
+    place_of = {one: k for k, one in enumerate(chosen) if isinstance(one, int)}
+    root = _with_axes(root, ("sweep",), place_of)
+    root = _with_axes(root, ("tune", "space"), place_of)
     root = _set(root, "optimizers", entries)
     title = "compare-" + "-".join(slug(name).replace("=", "-") for name in names)
     return _set(root, "name", title[:64].rstrip(".-"))
@@ -55,16 +57,16 @@ def _with_defaults(root: Node, name: str, rules: Sequence[str]) -> Node:
     return Node({"name": Node(name, ("optimizers", name), _COMMAND)}, ("optimizers",), _COMMAND)
 
 
-def _with_sweep(root: Node, place_of: dict[int, int]) -> Node:
+def _with_axes(root: Node, path: Path, place_of: dict[int, int]) -> Node:
     """The tree with the axes that still have an optimizer, their indices made the new ones."""
-    sweep = child(root, "sweep")
-    if sweep is None or not sweep.children:
+    axes = lookup(root, path)
+    if axes is None or not axes.children:
         return root
-    return inserted(root, ("sweep",), _pruned(root, sweep, place_of))
+    return inserted(root, path, _pruned(root, axes, place_of))
 
 
 def _pruned(root: Node, sweep: Node, place_of: dict[int, int]) -> Node:
-    """The sweep, or a group of it, with the axes that are left."""
+    """A sweep, a group of it, or a space to tune in, with the axes that are left."""
     axes: dict[str, Node] = {}
     for key, node in sweep.children.items():
         if key in GROUPS:

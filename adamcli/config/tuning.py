@@ -12,7 +12,17 @@ from typing import Any
 
 from adamcli.config.experiment import Experiment, Tuning
 from adamcli.config.grammar import Grammar
-from adamcli.config.nodes import Node, PlacedError, brief, inserted, items_of, mistake_at, plain
+from adamcli.config.nodes import (
+    Node,
+    Path,
+    PlacedError,
+    brief,
+    inserted,
+    items_of,
+    lookup,
+    mistake_at,
+    plain,
+)
 from adamcli.config.paths import UnknownPathError, optimizer_names, resolve
 from adamcli.config.ranges import GROUPS, SCALES
 from adamcli.config.sections import with_defaults
@@ -36,13 +46,16 @@ def trial_tree(root: Node, whole: Any, grammar: Grammar) -> tuple[Node, list[Pla
         grammar: what it may say.
     """
     spaces, mistakes = _spaces(root, whole, grammar)
-    mistakes += [*_refused_sweeps(root), *_shared_seeds(root, whole)]
+    refused = _refused_sweeps(root)
+    mistakes += [*refused.values(), *_shared_seeds(root, whole), *_overridden(root, spaces)]
     halton: dict[str, Any] = {"n": Node(whole.tune.trials), "seed": Node(whole.tune.scramble)}
     for i, space in enumerate(spaces):
         halton |= {f"optimizers.{i}.{key}": node for key, node in space.items()}
+        root = _given_up(root, [("optimizers", i, *key.split(".")) for key in space])
     seeds = [Node(seed) for seed in whole.tune.seeds]
-    tree = _without(root, "tune")
-    tree = inserted(tree, ("sweep", "halton"), Node(halton))
+    swept = {k: v for k, v in root.children["sweep"].children.items() if k not in refused}
+    tree = replace(root, value={k: v for k, v in root.children.items() if k != "tune"})
+    tree = inserted(tree, ("sweep",), Node({**swept, "halton": Node(halton)}))
     tree = inserted(tree, ("train", "seeds"), Node(seeds))
     tree = inserted(tree, ("train", "held_out"), Node("validation"))
     tree = inserted(tree, ("train", "eval_every"), Node(_last(root, whole)))
@@ -128,9 +141,9 @@ def _around(grammar: Grammar, name: str, setting: Setting) -> Search | None:
     return Search(setting.default / 10**_DECADES, setting.default * 10**_DECADES)
 
 
-def _refused_sweeps(root: Node) -> list[PlacedError]:
-    """Sweeps that tuning has no room for: of optimizers, and of groups of settings."""
-    mistakes = []
+def _refused_sweeps(root: Node) -> dict[str, PlacedError]:
+    """Sweeps that tuning has no room for, by key: of optimizers, and of groups of settings."""
+    mistakes = {}
     for key, node in root.children["sweep"].children.items():
         if key in GROUPS:
             what, fix = f"{key} beside tune", "sweep lists or ranges of single settings"
@@ -139,7 +152,7 @@ def _refused_sweeps(root: Node) -> list[PlacedError]:
             fix = "list each value as an optimizer with a label of its own"
         else:
             continue
-        mistakes.append(mistake_at(node, what, fix, at_key=True))
+        mistakes[key] = mistake_at(node, what, fix, at_key=True)
     return mistakes
 
 
@@ -149,6 +162,26 @@ def _of_an_optimizer(root: Node, key: str) -> bool:
         return resolve(root, key)[0][0] == "optimizers"
     except UnknownPathError:
         return False
+
+
+def _overridden(root: Node, spaces: Spaces) -> list[PlacedError]:
+    """Values from the command line that tuning would replace."""
+    return [
+        mistake_at(node, f"{brief(key)} is tuned", f"give tune.space.{label}.{key} a range instead")
+        for i, (space, (label, _)) in enumerate(zip(spaces, optimizer_names(root), strict=True))
+        for key, span in space.items()
+        if (node := lookup(root, ("optimizers", i, *key.split(".")))) is not None
+        and node.overrides
+        and not span.overrides
+    ]
+
+
+def _given_up(root: Node, paths: Sequence[Path]) -> Node:
+    """The tree in which nothing insists on the values at these paths."""
+    for path in paths:
+        node = lookup(root, path)
+        root = inserted(root, path, replace(node, source=None)) if node is not None else root
+    return root
 
 
 def _shared_seeds(root: Node, whole: Any) -> list[PlacedError]:
@@ -166,8 +199,3 @@ def _last(root: Node, whole: Any) -> int:
     own = [entry.children.get("train", Node({})) for entry in items_of(root, "problems")]
     epochs = [node.children["epochs"].value for node in own if "epochs" in node.children]
     return max([whole.train.epochs, *(int(n) for n in epochs)])
-
-
-def _without(root: Node, key: str) -> Node:
-    """The tree without one of its top-level keys."""
-    return replace(root, value={k: node for k, node in root.children.items() if k != key})

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from adamcli.figures import boundary, curves, fit, layers, seeds, surface, targets, trace
+from adamcli.figures import boundary, curves, fit, layers, seeds, surface, targets, trace, tuning
 from adamcli.figures.comparison import MAX_COMPARED, draw_comparison
 from adamcli.figures.glyphs import fonts
 from adamcli.figures.layers import draw_layers
@@ -25,6 +25,7 @@ FAMILIES: dict[str, Callable[[Subject], Plans]] = {
     "curves": curves.plans,
     "seeds": seeds.plans,
     "targets": targets.plans,
+    "tuning": tuning.plans,
     "boundary": boundary.plans,
     "fit": fit.plans,
     "surface": surface.plans,

@@ -17,8 +17,8 @@ from adamcli.figures.fields import Extent, Field, extent_of, field, split_of
 from adamcli.figures.glyphs import columns, drawable, inscribe
 from adamcli.figures.scales import set_linear_ticks
 from adamcli.figures.style import FAINT, INK, WIDTH, Page, look
-from adamcli.figures.targets import accuracy_of
 from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
+from adamcli.figures.targets import accuracy_of
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
 from adamcli.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION
@@ -176,7 +176,11 @@ def _across(firsts: Sequence[Trained]) -> int:
 def _subtitle(network: _Network, seeds: int) -> str:
     """Whose predictions these are, what the numbers mean, and which points are drawn."""
     task, (run, history) = network
-    numbers = f", {_split(accuracy_of([history]))} accuracy and its median over {seeds} seeds" if seeds > 1 else ""
+    numbers = (
+        f", {_split(accuracy_of([history]))} accuracy and its median over {seeds} seeds"
+        if seeds > 1
+        else ""
+    )
     n = task.dataset.train_size
     points = f"{MAX_POINTS} of the {n}" if n > MAX_POINTS else f"the {n}"
     return f"seed {run.seed}{numbers}; points: {points} it was trained on"

@@ -73,6 +73,17 @@ def set_scale(axes: Axes, bounds: Limits | None, log: bool = False) -> None:
         set_linear_ticks(axes.yaxis)
 
 
+def set_log_x(axes: Axes, low: float, high: float) -> None:
+    """Give the x axis a logarithmic scale between two positive numbers, and few ticks."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    ticks, _ = log_ticks(low, high)
+    write = power if all(_is_power(tick) for tick in ticks) else plain
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: write(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
 def hide_x(axes: Axes) -> None:
     """Leave the x axis without numbers, where a panel below has them."""
     axes.tick_params(axis="x", labelbottom=False)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from adamcli.history import RunHistory
 from adamcli.palette import Style, run_styles, setting_of
+from adamcli.stats import Tuned
 from adamcli.text import slug
 
 if TYPE_CHECKING:
@@ -70,11 +71,13 @@ class Subject:
         name: the experiment's.
         trained: in the order of the experiment.
         styles: of every label.
+        tuned: what was chosen for each optimizer on each problem, if anything was tuned.
     """
 
     name: str
     trained: tuple[Trained, ...]
     styles: dict[str, Style]
+    tuned: tuple[Tuned, ...] = ()
 
     @classmethod
     def of(cls, result: Result) -> Subject:
@@ -83,7 +86,10 @@ class Subject:
         runs = result.experiment.runs
         pairs = ((run, histories.get((run.label, run.seed))) for run in runs)
         trained = tuple(Trained(run, history) for run, history in pairs if history is not None)
-        return cls(result.experiment.name, trained, run_styles(runs))
+        tuning = result.experiment.tuning
+        return cls(
+            result.experiment.name, trained, run_styles(runs), tuning.outcomes if tuning else ()
+        )
 
     def cells(self) -> dict[str, list[Trained]]:
         """The trained runs by cell; without a sweep there is one cell with an empty name."""

@@ -74,6 +74,11 @@ class Adam:
 
     panels: ClassVar[tuple[Panel, ...]] = PANELS
 
+    contains: ClassVar[dict[str, str]] = {
+        "rmsprop": "beta1 0 without bias correction",
+        "sgdm": "a large eps without bias correction",
+    }
+
     lr: Hyper = fields.lr(1e-3, 1e-4, 1e-1)
     beta1: Hyper = fields.beta1()
     beta2: Hyper = fields.beta2()
@@ -113,6 +118,8 @@ class AdamW:
     """
 
     panels: ClassVar[tuple[Panel, ...]] = PANELS
+
+    contains: ClassVar[dict[str, str]] = {"adam": "weight_decay 0"}
 
     lr: Hyper = fields.lr(1e-3, 1e-4, 1e-1)
     beta1: Hyper = fields.beta1()

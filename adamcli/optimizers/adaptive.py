@@ -161,6 +161,8 @@ class RMSProp:
         Panel("effective learning rate", ("effective_lr",)),
     )
 
+    contains: ClassVar[dict[str, str]] = {"sgd": "a large eps", "sgdm": "momentum with a large eps"}
+
     lr: Hyper = fields.lr(1e-2, 1e-4, 1e-1)
     beta2: Hyper = fields.beta2(0.999, "decay of the mean square")
     eps: Hyper = fields.eps(1e-8, "added to the root")

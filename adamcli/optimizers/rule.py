@@ -52,7 +52,9 @@ class Step:
 class Rule(Protocol):
     """An update rule: a frozen dataclass whose fields are its hyperparameters.
 
-    Every row of the (R, P) arrays is a run of its own; a rule never mixes rows.
+    Every row of the (R, P) arrays is a run of its own; a rule never mixes rows. A rule may have
+    `contains`, which says by the name of another rule with which hyperparameters it is that
+    rule, exactly or in a limit: then it need never be worse, if it is well tuned.
     """
 
     panels: ClassVar[tuple[Panel, ...]]

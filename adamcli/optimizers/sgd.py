@@ -74,6 +74,8 @@ class SGDM:
         Panel("learning rate", ("effective_lr",)),
     )
 
+    contains: ClassVar[dict[str, str]] = {"sgd": "momentum 0"}
+
     lr: Hyper = fields.lr(1e-3, 1e-3, 1.0)
     momentum: Hyper = fields.momentum()
     dampening: Hyper = setting(0.0, "how much less than whole a gradient enters", ge=0, lt=1)
@@ -114,6 +116,8 @@ class Nesterov:
     """
 
     panels: ClassVar[tuple[Panel, ...]] = SGDM.panels
+
+    contains: ClassVar[dict[str, str]] = {"sgd": "momentum 0"}
 
     lr: Hyper = fields.lr(1e-3, 1e-3, 1.0)
     momentum: Hyper = fields.momentum()

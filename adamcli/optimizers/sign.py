@@ -74,6 +74,8 @@ class Signum:
         Panel("effective learning rate", ("effective_lr",)),
     )
 
+    contains: ClassVar[dict[str, str]] = {"signsgd": "momentum 0"}
+
     lr: Hyper = fields.lr(1e-3, 1e-4, 1e-1, "how far a parameter moves in a step")
     momentum: Hyper = fields.momentum(doc="decay of the mean gradient")
     weight_decay: Hyper = fields.decay()

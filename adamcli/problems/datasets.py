@@ -16,7 +16,6 @@ from adamcli.layout import Array
 from adamcli.seeding import Rng, Streams
 from adamcli.settings import setting
 
-
 HeldOut = Literal["test", "validation"]
 """Which points are held out of training: those of the report, or those that tuning reads."""
 

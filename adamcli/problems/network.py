@@ -105,8 +105,9 @@ class NetworkTask:
     def stack_key(self) -> Hashable:
         """The shapes of data and network, and what all runs do in step."""
         dataset, model = self.dataset, self.model
-        data = (dataset.features, dataset.classes, dataset.train_size, self.held_out_samples)
-        return (*data, self.held_out, model.hidden, model.activation, self.dtype, self.batch_size, self.epochs)
+        points = (dataset.train_size, self.held_out, self.held_out_samples)
+        network = (dataset.features, dataset.classes, model.hidden, model.activation, self.dtype)
+        return (*points, *network, self.batch_size, self.epochs)
 
     @property
     def row_bytes(self) -> int:

@@ -58,7 +58,7 @@ class Objective(Protocol):
 
 
 @runtime_checkable
-class Validated(Protocol):
+class Validated(Objective, Protocol):
     """An objective with held-out points, which tuning must not read."""
 
     def validated(self) -> Self:

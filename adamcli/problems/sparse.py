@@ -10,8 +10,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from adamcli.layout import Array, Layout
-from adamcli.problems.landscape import Seeds
 from adamcli.problems.datasets import HeldOut
+from adamcli.problems.landscape import Seeds
 from adamcli.problems.losses import BinaryCrossEntropy
 from adamcli.problems.task import Kind
 from adamcli.seeding import Rng, generator

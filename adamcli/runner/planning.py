@@ -46,6 +46,12 @@ class Estimate:
     seconds: float
     bytes: int
 
+    def then(self, other: Estimate) -> Estimate:
+        """What it takes to train this and after it another."""
+        jobs, size = max(self.jobs, other.jobs), max(self.bytes, other.bytes)
+        runs, stacks = self.runs + other.runs, self.stacks + other.stacks
+        return Estimate(runs, stacks, jobs, self.seconds + other.seconds, size)
+
 
 def plan(runs: Sequence[Run], jobs: int = 1) -> list[Block]:
     """Divide runs into blocks that can train as stacks, a multiple of `jobs` where it helps.

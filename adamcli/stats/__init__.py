@@ -103,7 +103,17 @@ from adamcli.stats.targets import (
     reached,
     time_to_target,
 )
-from adamcli.stats.tuning import Budget, Candidates, Searched, Trial, Tuned, best_so_far, tuned
+from adamcli.stats.tuning import (
+    Budget,
+    Candidates,
+    Inclusion,
+    Searched,
+    Trial,
+    Tuned,
+    audited,
+    best_so_far,
+    tuned,
+)
 
 __all__ = [
     "ACCURACIES",
@@ -119,6 +129,7 @@ __all__ = [
     "Budget",
     "Candidates",
     "Hit",
+    "Inclusion",
     "Order",
     "Searched",
     "Spread",
@@ -130,6 +141,7 @@ __all__ = [
     "Tuned",
     "Verdict",
     "Wins",
+    "audited",
     "bca_interval",
     "best",
     "best_so_far",

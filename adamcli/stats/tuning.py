@@ -16,6 +16,7 @@ import numpy as np
 
 from adamcli.layout import Array
 from adamcli.stats.averages import median
+from adamcli.stats.judging import A_BETTER, B_BETTER, Verdict
 from adamcli.stats.runs import Trained, final, ranking_scores
 
 _EDGE = 0.05
@@ -177,6 +178,45 @@ def _tuned(
     seeds = max(len(group) for group in groups)
     cell, label, space = candidates.cell, candidates.label, candidates.space
     return Tuned(cell, label, metric, seeds, space, trials, chosen)
+
+
+@dataclass(frozen=True)
+class Inclusion:
+    """An optimizer that loses to one that it contains: it cannot have been tuned well.
+
+    Attributes:
+        cell: the problem.
+        label: of the optimizer.
+        contains: the label of the one that it loses to.
+        how: with which hyperparameters it would be that one.
+    """
+
+    cell: str
+    label: str
+    contains: str
+    how: str
+
+
+def audited(
+    verdicts: Iterable[Verdict], inclusions: Mapping[tuple[str, str], str]
+) -> list[Inclusion]:
+    """The optimizers whose final loss is worse than that of one they contain.
+
+    Args:
+        verdicts: on the runs that report.
+        inclusions: by pairs of labels, how the first contains the second.
+
+    Source: Choi et al., 2019, arXiv:1910.05446: a well-tuned optimizer is no worse than any
+        that it can imitate.
+    """
+    found = []
+    for verdict in verdicts:
+        pair = {A_BETTER: (verdict.b, verdict.a), B_BETTER: (verdict.a, verdict.b)}
+        worse, better = pair.get(verdict.verdict, ("", ""))
+        how = inclusions.get((worse, better), "")
+        if how and verdict.metric.endswith("_loss"):
+            found.append(Inclusion(verdict.cell, worse, better, how))
+    return found
 
 
 def _edge(shares: Sequence[float], chosen: int) -> str:

@@ -17,11 +17,13 @@ from adamcli.tables.live import LiveView, Mode
 from adamcli.tables.planning import plan_table
 from adamcli.tables.reproduction import reproduction_table
 from adamcli.tables.results import comparison_table, label_colours, summary_table
+from adamcli.tables.tuning import audit_in_words, tuning_table
 from adamcli.tables.verdicts import verdicts_in_words
 
 __all__ = [
     "LiveView",
     "Mode",
+    "audit_in_words",
     "comparison_table",
     "facts_table",
     "families_table",
@@ -38,5 +40,6 @@ __all__ = [
     "settings_table",
     "stack",
     "summary_table",
+    "tuning_table",
     "verdicts_in_words",
 ]

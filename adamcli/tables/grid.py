@@ -6,8 +6,9 @@ no markup, no control characters, and nothing but ASCII where the terminal has n
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, groupby, islice
 
 from rich import box
 from rich.cells import cell_len, set_cell_size
@@ -214,3 +215,31 @@ def _with_blank_lines(parts: Sequence[RenderableType]) -> Iterator[RenderableTyp
         if place:
             yield Text()
         yield part
+
+
+def grouped(cells: Sequence[str], columns: Sequence[Column]) -> Grid:
+    """The columns as one table in which each problem has a row of its own above its rows.
+
+    Args:
+        cells: the problem of every row, those of one problem together; all empty where there
+            is one problem without a name.
+        columns: the first of them gets the names.
+    """
+    sizes = {cell: len(list(group)) for cell, group in groupby(cells)}
+    if list(sizes) == [""]:
+        return Grid(columns)
+    heads = [Cell.of(cell, "bold") for cell in sizes]
+    parted = [
+        replace(column, cells=_parted(column.cells, sizes.values(), heads if not place else []))
+        for place, column in enumerate(columns)
+    ]
+    ends = list(accumulate(size + 1 for size in sizes.values()))
+    return Grid(parted, breaks=frozenset(end - 1 for end in ends[:-1]))
+
+
+def _parted(cells: Sequence[Cell], sizes: Iterable[int], heads: Sequence[Cell]) -> list[Cell]:
+    """The cells of a column in parts of the given sizes, each after its head or a blank."""
+    parted, rest = [], iter(cells)
+    for place, size in enumerate(sizes):
+        parted += [heads[place] if heads else EMPTY, *islice(rest, size)]
+    return parted

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 def plan_table(experiment: Experiment, planned: Estimate) -> RenderableType:
     """What an experiment would take: runs, stacks, time, memory."""
-    done = len(experiment.runs) - planned.runs
+    trials = len(experiment.tuning.trials.runs) if experiment.tuning else 0
+    done = len(experiment.runs) + trials - planned.runs
     labels = len({run.label for run in experiment.runs})
     processes = "1 process" if planned.jobs == 1 else f"{planned.jobs} processes"
     facts = {
         "settings": str(labels),
+        **({"runs that tune": str(trials)} if trials else {}),
         "runs to train": f"{planned.runs}, {done} are done already" if done else str(planned.runs),
         "stacks": f"{planned.stacks} in {processes}",
         "training": f"about {words.duration(planned.seconds)}",

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
-from itertools import accumulate, groupby, islice
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -13,7 +11,7 @@ from adamcli import palette, stats
 from adamcli.history import Status
 from adamcli.stats import Summary, Wins
 from adamcli.tables import words
-from adamcli.tables.grid import EMPTY, Cell, Column, Grid, line, stack
+from adamcli.tables.grid import EMPTY, Cell, Column, Grid, grouped, line, stack
 
 if TYPE_CHECKING:
     from adamcli.store import Result
@@ -77,25 +75,8 @@ def _failures(result: Result) -> list[str]:
 
 
 def _grid(rows: Sequence[Summary], columns: Sequence[Column]) -> Grid:
-    """The columns as one table; each cell of a sweep has a row of its own above its labels."""
-    sizes = {cell: len(list(group)) for cell, group in groupby(rows, key=lambda row: row.cell)}
-    if list(sizes) == [""]:
-        return Grid(columns)
-    heads = [Cell.of(cell, "bold") for cell in sizes]
-    parted = [
-        replace(column, cells=_parted(column.cells, sizes.values(), heads if not place else []))
-        for place, column in enumerate(columns)
-    ]
-    ends = list(accumulate(size + 1 for size in sizes.values()))
-    return Grid(parted, breaks=frozenset(end - 1 for end in ends[:-1]))
-
-
-def _parted(cells: Sequence[Cell], sizes: Iterable[int], heads: Sequence[Cell]) -> list[Cell]:
-    """The cells of a column in parts of the given sizes, each after its head or a blank."""
-    parted, rest = [], iter(cells)
-    for place, size in enumerate(sizes):
-        parted += [heads[place] if heads else EMPTY, *islice(rest, size)]
-    return parted
+    """The columns as one table, by problem."""
+    return grouped([row.cell for row in rows], columns)
 
 
 def _labels(result: Result, rows: Sequence[Summary]) -> Column:
