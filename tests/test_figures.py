@@ -19,7 +19,7 @@ from matplotlib.text import Text
 from stacks import rule, task
 
 from adamcli import figures
-from adamcli.config import Run
+from adamcli.config import Run, Tuning
 from adamcli.figures.boundary import accuracy, class_names
 from adamcli.figures.curves import curve
 from adamcli.figures.fields import extent_of, field, split_of
@@ -60,6 +60,7 @@ class Named:
 
     name: str
     runs: tuple[Run, ...]
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True)

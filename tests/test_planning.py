@@ -77,6 +77,7 @@ def test_a_dry_run_as_a_document(cli, folder):
     assert document.pop("run").startswith("outputs/tiny-")
     assert document == {
         "runs": 4,
+        "trials": 0,
         "done": 0,
         "stacks": len(plan(tiny(), 2)),
         "jobs": 2,

@@ -79,7 +79,7 @@ def history(
 
 def result(*histories: RunHistory, missing: Sequence[Run] = (), name: str = "spiral"):
     runs = [Run(h.label, h.optimizer, h.cell, h.seed, _task(3)) for h in histories]
-    experiment = SimpleNamespace(name=name, runs=(*runs, *missing))
+    experiment = SimpleNamespace(name=name, runs=(*runs, *missing), tuning=None)
     return SimpleNamespace(path=Path("outputs/x"), experiment=experiment, histories=histories)
 
 

@@ -311,3 +311,20 @@ def test_a_rule_is_the_one_that_it_contains(name, other):
     rules = [rule(name, lr=0.01 * factor, **special), rule(other, lr=0.01, **settings)]
     mine, theirs = (snapshots([task(epochs=2)], [each])[-1].params for each in rules)
     np.testing.assert_allclose(mine, theirs, rtol=1e-7, atol=1e-9)
+
+
+def test_the_figure_has_every_trial_and_the_chosen_one_ringed(cli):
+    cli("run", "tiny.yaml", "--quiet", "--set", "tune.space={sgdm.lr: {log: [0.01, 1e6]}}")
+    from adamcli import figures
+
+    result = load(only(Path("outputs")))
+    assert "tuning.png" in [path.name for path in result.figures]
+    (plan,) = [each for each in figures.plan(result)[0] if each.name == "tuning"]
+    left, right = plan.draw().axes
+    points = np.concatenate([line.get_xydata() for line in left.lines if len(line.get_xdata()) < 9])
+    for each in result.experiment.tuning.outcomes:
+        assert {*each.space["lr"].values} <= {*points[:, 0]}
+        assert [each.space["lr"].values[each.chosen], each.best.score] in points.tolist()
+    lines = [line for line in right.lines if line.get_linestyle() != "None"]
+    budgets = [each.budget.median.tolist() for each in result.experiment.tuning.outcomes]
+    assert [line.get_ydata().tolist() for line in lines] == budgets

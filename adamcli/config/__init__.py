@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adamcli.config.experiment import Experiment, Run
+from adamcli.config.experiment import Experiment, Run, Tuning
 from adamcli.config.files import PLUGIN, find
 from adamcli.config.loading import load
 from adamcli.config.schema import schema
 from adamcli.config.sections import Train
 
-__all__ = ["PLUGIN", "Experiment", "Run", "Train", "find", "load", "schema"]
+__all__ = ["PLUGIN", "Experiment", "Run", "Train", "Tuning", "find", "load", "schema"]
