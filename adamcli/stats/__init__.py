@@ -14,6 +14,9 @@ own, so a number depends on the runs alone, not on their order nor on what else 
     judging      `verdicts`: a better, b better, not distinguishable, no verdict
     comparing    the numbers of a verdict
     questions    the metrics that a verdict is about
+    claims       `judged`: whether a written statement holds
+    contests     the numbers of a claim
+    aspects      the metrics that a statement can be about
 
 How often 95 % intervals cover, in percent of 4000 samples of n values (standard error 0.3 to
 0.7): normal; skewed, lognormal with sigma 1; heavy-tailed, Student's t with 3 degrees of
@@ -70,9 +73,19 @@ the paired difference, against b:
     3 labels, d = 1.5             100.0   99.9  100.0  100.0  100.0  100.0
 """
 
+from adamcli.stats.aspects import FORMS, LESS, MORE, Aspect, aspect_of
 from adamcli.stats.averages import Statistic, iqm, mean, median
 from adamcli.stats.bootstrap import bca_interval, bootstrap_interval, stratified_interval, widened
+from adamcli.stats.claims import (
+    INVALID,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    Judgement,
+    judged,
+)
 from adamcli.stats.comparing import DIFFERENCE, LOG_RATIO, share_better
+from adamcli.stats.contests import Contest, Hypothesis
 from adamcli.stats.judging import (
     A_BETTER,
     ALPHA,
@@ -109,12 +122,23 @@ __all__ = [
     "A_BETTER",
     "B_BETTER",
     "DIFFERENCE",
+    "FORMS",
+    "INVALID",
+    "LESS",
     "LOG_RATIO",
     "MIN_SEEDS",
+    "MORE",
     "NOT_DISTINGUISHABLE",
     "NO_VERDICT",
+    "REFUTED",
     "SCORES",
+    "SUPPORTED",
+    "UNDECIDED",
+    "Aspect",
+    "Contest",
     "Hit",
+    "Hypothesis",
+    "Judgement",
     "Order",
     "Spread",
     "Statistic",
@@ -123,6 +147,7 @@ __all__ = [
     "Trained",
     "Verdict",
     "Wins",
+    "aspect_of",
     "bca_interval",
     "best",
     "bootstrap_interval",
@@ -132,6 +157,7 @@ __all__ = [
     "finite",
     "holm",
     "iqm",
+    "judged",
     "mean",
     "median",
     "normalised",
