@@ -86,14 +86,23 @@ def _experiment(root: Node, file: pathlib.Path, given: pathlib.Path) -> Experime
     if node is None:
         return None
     if isinstance(node.value, dict):
-        tree, mistakes = node, list[PlacedError]()
+        tree, mistakes = node, _set_beside(root)
     elif isinstance(node.value, str):
         file, tree, mistakes = _named(root, node.value, file, given)
+        tree, refused = _overridden(with_defaults(tree), root)
+        mistakes += refused
     else:
         what, fix = f"expected an experiment, got {brief(node.value)}", "write it, or its path"
         raise mistake(root, ("experiment",), what, fix)
-    tree, refused = _overridden(with_defaults(tree), root)
-    return from_tree(tree, file, [*mistakes, *refused])
+    return from_tree(tree, file, mistakes)
+
+
+def _set_beside(root: Node) -> list[PlacedError]:
+    """Other values for an experiment that stands in the claim itself."""
+    if not ("set" in root.children and root.children["set"].value):
+        return []
+    what = "set beside an experiment that is written out"
+    return [mistake(root, ("set",), what, "write the values there", at_key=True)]
 
 
 def _named(
@@ -113,7 +122,7 @@ def _named(
 
 
 def _overridden(tree: Node, root: Node) -> tuple[Node, list[PlacedError]]:
-    """An experiment's tree with what the claim sets otherwise."""
+    """The tree of an experiment file with what the claim sets otherwise."""
     mistakes = []
     changes = root.children.get("set")
     for dotted, node in changes.children.items() if changes else ():

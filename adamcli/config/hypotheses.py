@@ -114,8 +114,11 @@ def misstated(root: Node, unfit: set[Path], experiment: Experiment | None) -> li
         what, fix = f"unknown metric {brief(said['metric'])}", _metric_fix(said["metric"])
         return [*mistakes, mistake(root, ("hypothesis", "metric"), what, fix)]
     runs = experiment.runs if experiment else ()
-    mistakes += _bad_direction(root, aspect, said.get("wins"))
-    mistakes += _bad_margin(root, aspect, unfit) + _bad_horizon(root, aspect, said, runs)
+    if ("hypothesis", "wins") not in unfit:
+        mistakes += _bad_direction(root, aspect, said.get("wins"))
+    if ("margin",) not in unfit:
+        mistakes += _bad_margin(root, aspect)
+    mistakes += _bad_horizon(root, aspect, said.get("horizon"), runs)
     return mistakes + _unmeasured(root, aspect, runs)
 
 
@@ -161,20 +164,20 @@ def _bad_direction(root: Node, aspect: Aspect, wins: str | None) -> list[PlacedE
     return []
 
 
-def _bad_margin(root: Node, aspect: Aspect, unfit: set[Path]) -> list[PlacedError]:
+def _bad_margin(root: Node, aspect: Aspect) -> list[PlacedError]:
     """A factor below 1."""
     node = root.children.get("margin")
-    if node is None or ("margin",) in unfit or not aspect.is_factor or node.value >= 1:
+    if node is None or not aspect.is_factor or node.value >= 1:
         return []
     what = f"a margin of {brief(node.value)}, and {aspect.name} is compared by a factor"
     return [mistake(root, ("margin",), what, "write 1, or more")]
 
 
 def _bad_horizon(
-    root: Node, aspect: Aspect, said: Mapping[str, Any], runs: Sequence[Run]
+    root: Node, aspect: Aspect, horizon: int | None, runs: Sequence[Run]
 ) -> list[PlacedError]:
     """A horizon for what has none, or one at which nothing is evaluated."""
-    horizon, at = said.get("horizon"), ("hypothesis", "horizon")
+    at = ("hypothesis", "horizon")
     if horizon is None:
         return []
     if not aspect.at_horizon:
