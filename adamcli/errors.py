@@ -57,6 +57,11 @@ class ConfigErrors(AdamcliError):
         return "\n".join(str(mistake) for mistake in self.mistakes)
 
 
+def mistakes_in(error: ConfigError | ConfigErrors) -> list[ConfigError]:
+    """The single mistakes of an error."""
+    return error.mistakes if isinstance(error, ConfigErrors) else [error]
+
+
 class DataError(AdamcliError):
     """A data file that cannot be read as numbers."""
 

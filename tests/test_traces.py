@@ -178,6 +178,21 @@ def test_layers_are_off_unless_asked_for_and_then_of_the_first_seed(experiment):
     ]
 
 
+def test_all_seeds_are_recorded_if_that_is_asked_for(experiment, tmp_path):
+    asked = experiment(
+        {"name": "adam"}, trace={"params": ["b1[2]"], "layers": True, "seeds": "all"}
+    )
+    assert [(one.seed, one.layers, one.traced) for one in asked.runs] == [
+        (0, True, ("b1[2]",)),
+        (1, True, ("b1[2]",)),
+    ]
+    for mine, read in zip(trained(*asked.runs), saved(asked, tmp_path).histories, strict=True):
+        assert_same(mine, read)
+        assert [*read.traces] == ["b1[2]"]
+    with pytest.raises(ConfigError, match=r"trace\.seeds.*one of first, all"):
+        experiment({"name": "adam"}, trace={"seeds": "last"})
+
+
 def test_layers_are_saved_beside_the_traces_and_read_back(experiment, tmp_path):
     asked = experiment(
         {"name": "adam", "label": "a/b/W1[0,0]"}, trace={"layers": True, "params": ["b1[2]"]}
@@ -202,6 +217,8 @@ def test_the_memory_of_layers_is_counted_once_per_label(experiment, monkeypatch)
     # 2 labels x 4e7 steps x 6 arrays x 4 series x 8 bytes, four times: noted, joined, cut, written
     with pytest.raises(ConfigError, match=r"and 57\.\d GiB of memory"):
         experiment(*two, **settings, trace={"params": [], "layers": True})
+    with pytest.raises(ConfigError, match=r"and 515 GiB of memory"):  # nine seeds
+        experiment(*two, **settings, trace={"params": [], "layers": True, "seeds": "all"})
 
 
 # Recorded by a second training

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from adamcli import __version__
-from adamcli.cli import check, explain, plots, reproduce, results, setup, train
+from adamcli.cli import check, claims, explain, plots, reproduce, results, setup, train
 
 app = typer.Typer(
     name="adamcli",
@@ -53,6 +53,7 @@ for _name, _command, _summary in (
     ("optimizers", explain.optimizers, "List the optimizers, or explain one."),
     ("datasets", explain.datasets, "List the datasets, or explain one."),
     ("check", check.check, "Check whether an optimizer is right, built in or yours."),
+    ("claims", claims.claims, "Test written claims about optimizers."),
     ("doctor", setup.doctor, "Print versions, BLAS, fonts and terminal."),
 ):
     app.command(_name, short_help=_summary)(_command)

@@ -20,6 +20,12 @@ def _complete_config(incomplete: str) -> list[str]:
     return sorted(str(path) for path in files if str(path).startswith(incomplete))
 
 
+def _complete_claim(incomplete: str) -> list[str]:
+    """Claim files below the current folder that start like this."""
+    files = [*Path().glob("*.yaml"), *Path("configs/claims").glob("*.yaml")]
+    return sorted(str(path) for path in files if str(path).startswith(incomplete))
+
+
 def _complete_run(incomplete: str) -> list[str]:
     """Run directories in `outputs` that start like this."""
     manifests = Path("outputs").glob("*/manifest.json")
@@ -52,6 +58,15 @@ ConfigFile = Annotated[
     Path,
     typer.Argument(
         metavar="CONFIG", help="Experiment file (YAML).", autocompletion=_complete_config
+    ),
+]
+ClaimFiles = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[FILE]...",
+        help="Claim files (YAML); all that come with adamcli if left out.",
+        autocompletion=_complete_claim,
+        show_default=False,
     ),
 ]
 BaseConfig = Annotated[

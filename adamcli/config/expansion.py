@@ -100,6 +100,7 @@ def _runs(cell: Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Iter
     traced = tuple(canonical_param(p) for p in whole.trace.params if p in layout)
     label = " ".join([choice.base, *(tags[key] for key in order if key in tags)])
     for seed in train.seeds:
+        recorded = whole.trace.seeds == "all" or seed == train.seeds[0]
         yield Run(
             label=label,
             optimizer=section.name,
@@ -111,8 +112,8 @@ def _runs(cell: Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Iter
             wrapping=choice.wrapping,
             task=cell.task(seed, choice.place if train.random == "article" else 0),
             eval_every=train.eval_every,
-            traced=traced if seed == train.seeds[0] else (),
-            layers=whole.trace.layers and seed == train.seeds[0],
+            traced=traced if recorded else (),
+            layers=whole.trace.layers and recorded,
             problem=cell.problem,
             base=choice.base,
         )

@@ -36,7 +36,7 @@ class Run:
         task: what is minimised.
         eval_every: epochs between two evaluations.
         traced: names of the parameters recorded at every step, such as `W1[0,0]`; empty for
-            all seeds but the first.
+            all seeds but the first, unless all are to be traced.
         layers: whether the norms of all named arrays are recorded at every step; likewise.
         problem: the label of the problem in its suite; empty without a suite.
         base: the label of its optimizer, without swept values.

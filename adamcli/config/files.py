@@ -24,6 +24,7 @@ class Kind(NamedTuple):
 
 
 EXPERIMENT = Kind("experiment file", (".yaml", ".yml"), Path("configs"))
+CLAIM = Kind("claim file", (".yaml", ".yml"), Path("configs/claims"))
 PLUGIN = Kind("plug-in", (".py",), Path("configs/plugins"))
 
 
@@ -40,6 +41,12 @@ def find(path: Path, kind: Kind = EXPERIMENT) -> Path:
         return shipped.parent / path
     fix = _nearest(path, shipped, kind)
     raise ConfigError(f"no such {kind.noun}", where=safe(str(path), 200), fix=fix)
+
+
+def shipped(kind: Kind) -> list[Path]:
+    """The files of a kind that come with adamcli, as `find` takes them, by name."""
+    names = _names(_shipped().parent / kind.folder, kind.endings)
+    return [kind.folder / name for name in names]
 
 
 def read_text(path: Path) -> str:

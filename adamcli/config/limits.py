@@ -66,8 +66,8 @@ def _bytes(cell: Cell, whole: Any) -> float:
     task, trace = cell.task(), whole.trace
     params = sum(param in task.layout for param in trace.params)
     traced = traced_bytes(task, params, layers=trace.layers)
-    # The first seed alone is traced.
-    return kept_bytes(task, cell.train.eval_every) + traced / len(cell.train.seeds)
+    share = 1 if trace.seeds == "all" else 1 / len(cell.train.seeds)
+    return kept_bytes(task, cell.train.eval_every) + traced * share
 
 
 def _choices(whole: Any, factors: Sequence[Factor]) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,9 +37,11 @@ from adamcli.config.selection import selected
 from adamcli.config.suite import label_of
 from adamcli.config.sweep import factors_of, resolved_sweep
 from adamcli.config.tuning import resolved_space, trial_tree, tuning_of
-from adamcli.errors import ConfigErrors
+from adamcli.errors import ConfigError, ConfigErrors
 from adamcli.optimizers import RULES
 from adamcli.plugins import AnyPlugin
+
+_EMPTY_FIX = "write `optimizers:` and below it `- name: adam`"
 
 
 def load(
@@ -65,16 +67,36 @@ def load(
         PluginError: a plug-in cannot be used.
     """
     file = find(path)
-    root, mistakes = _tree(file, path)
+    root, mistakes = read_tree(file, path)
     root = with_given(root, plugins)
     if optimizers is not None:
         root = selected(root, optimizers, [*RULES, *plugin_names(root)])
     root, refused = overridden(with_defaults(root), overrides)
+    return from_tree(root, file, [*mistakes, *refused], plugins)
+
+
+def from_tree(
+    root: Node,
+    file: pathlib.Path,
+    mistakes: Sequence[PlacedError] = (),
+    plugins: Sequence[AnyPlugin] = (),
+) -> Experiment:
+    """The experiment that a tree stands for.
+
+    Args:
+        root: what the file says, overrides applied.
+        file: gives the name where the tree has none; paths are relative to its folder.
+        mistakes: what was wrong with the reading, to be told together with the rest.
+        plugins: as of `load`.
+
+    Raises:
+        ConfigError, ConfigErrors, DataError, PluginError: as `load`.
+    """
     root = _completed(root, file)
     known = grammar(plugins_of(root, plugins))
     whole, unfit = checked(known, root)
     factors, unswept = factors_of(root, known)
-    mistakes += [*refused, *(error for _, error in unfit), *unswept]
+    mistakes = [*mistakes, *(error for _, error in unfit), *unswept]
     trials, untried = _trials(root, whole, known)
     mistakes += untried
     places = {place for place, _ in unfit}
@@ -83,10 +105,10 @@ def load(
     labels = [label_of(entry) for entry in items_of(root, "problems")]
     mistakes += _same_labels(root, "problems", labels, places) + _two_subjects(root)
     if mistakes:
-        raise _all(mistakes)
+        raise as_one(mistakes)
     runs, mistakes = expanded(root, whole, factors, known)
     if mistakes:
-        raise _all(mistakes)
+        raise as_one(mistakes)
     own = used(known.plugins, {run.optimizer for run in runs}, plugins)
     resolved = _resolved(whole, factors, own)
     tuning = None
@@ -115,19 +137,27 @@ def _experiment(tree: Node, known: Grammar, plugins: Sequence[AnyPlugin]) -> Exp
     factors, _ = factors_of(tree, known)
     runs, mistakes = expanded(tree, whole, factors, known)
     if mistakes:
-        raise _all(mistakes)
+        raise as_one(mistakes)
     resolved = _resolved(whole, factors, plugins)
     return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, tree), tuple(plugins))
 
 
-def _tree(file: pathlib.Path, given: pathlib.Path) -> tuple[Node, list[PlacedError]]:
-    """The file as a tree, a mapping at its top."""
+def read_tree(
+    file: pathlib.Path, given: pathlib.Path, fix: str = _EMPTY_FIX, rank: int = 0
+) -> tuple[Node, list[PlacedError]]:
+    """A file as a tree, a mapping at its top, and the mistakes that did not stop the reading.
+
+    Args:
+        file: where it is.
+        given: what messages call it.
+        fix: what to write into a file that holds something else.
+        rank: of the source.
+    """
     text = read_text(file)
-    source = Source(str(given), given.name, text)
+    source = Source(str(given), given.name, text, rank)
     root, mistakes = read(source, text)
     if not isinstance(root.value, dict):
         got = "nothing" if root.value is None else brief(root.value)
-        fix = "write `optimizers:` and below it `- name: adam`"
         raise mistake_at(root, f"expected a mapping, got {got}", fix)
     return root, mistakes
 
@@ -205,11 +235,16 @@ def _same_seeds(root: Node) -> list[PlacedError]:
     return mistakes
 
 
-def _all(mistakes: Sequence[PlacedError]) -> Exception:
+def as_one(mistakes: Iterable[ConfigError]) -> ConfigError | ConfigErrors:
     """One error with all the mistakes in the order of the file."""
-    distinct = {str(error): error for error in sorted(mistakes, key=lambda error: error.place)}
+    distinct = {str(error): error for error in sorted(mistakes, key=_place)}
     first, *others = distinct.values()
     return ConfigErrors([first, *others]) if others else first
+
+
+def _place(error: ConfigError) -> tuple[int, tuple[int, int]]:
+    """Where an error belongs among others; first where it has no place."""
+    return error.place if isinstance(error, PlacedError) else PlacedError.place
 
 
 def _resolved(

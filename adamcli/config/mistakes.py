@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from adamcli.config.grammar import Grammar
 from adamcli.config.models import Section
 from adamcli.config.names import suggestion_of_rule
 from adamcli.config.nodes import Node, Path, PlacedError, brief, lookup, mistake, plain
@@ -27,8 +26,25 @@ _KINDS = {
 }
 
 
+class Vocabulary(Protocol):
+    """What a kind of file may say: `Grammar` is that of an experiment."""
+
+    @property
+    def parts(self) -> Mapping[str, TypeAdapter[Any]]:
+        """The check of each part of the file; under "" that of the whole."""
+        ...
+
+    def section_at(self, root: Node, path: Path) -> type[Section] | None:
+        """The model of the mapping at a path; None where there is none by its name."""
+        ...
+
+    def registry_at(self, path: Path) -> Mapping[str, type[Section]] | None:
+        """The models among which the mapping at a path chooses by its `name`."""
+        ...
+
+
 def checked(
-    grammar: Grammar, root: Node, prefix: Path = ()
+    grammar: Vocabulary, root: Node, prefix: Path = ()
 ) -> tuple[Any, list[tuple[Path, PlacedError]]]:
     """The part of the tree at `prefix` as a model, or None and its mistakes with their paths.
 
@@ -66,7 +82,7 @@ def _misspelt(detail: Any, unknown: Iterable[tuple[Path, str]]) -> bool:
 class _Explainer:
     """Says what is wrong with a tree in the words of its grammar."""
 
-    grammar: Grammar
+    grammar: Vocabulary
     root: Node
 
     def explained(self, detail: Any, prefix: Path) -> tuple[Path, PlacedError]:

@@ -49,6 +49,15 @@ def check_label(label: str) -> str:
     return label
 
 
+def check_sentence(text: str) -> str:
+    """What a claim says: one printable line."""
+    if not 1 <= len(text.strip()) <= 200:
+        raise refused(f"a sentence of {len(text.strip())} characters", "use 1 to 200 characters")
+    if not is_printable(text):
+        raise refused("a sentence with an unprintable character", "write it in one line")
+    return text
+
+
 def label_keys(label: str) -> tuple[str, str]:
     """What must differ between labels: the folded text, and the file name made of it."""
     return unicodedata.normalize("NFC", label.casefold()), slug(label).casefold()

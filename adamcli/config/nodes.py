@@ -35,7 +35,7 @@ class Source:
         name: the path as the user gave it, or `--set #2 (adam.lr=0.1)`.
         short: the name in a table of origins.
         text: the file's, to quote lines of; None for an option, which has none.
-        rank: the place among the sources, for the order of errors.
+        rank: 0 for the experiment file; of what overrides it, the place, for the order of errors.
     """
 
     name: str

@@ -104,7 +104,7 @@ def _under_optimizers(root: Node, dotted: str) -> list[Path]:
                 places = optimizer_places(root, name)
                 return [_below(root, ("optimizers", i), below) for i in places]
     head = dotted.partition(".")[0]
-    heads = [*KEYS, *dict.fromkeys(name for pair in names for name in pair if name)]
+    heads = [*dict.fromkeys(name for pair in names for name in pair if name), *KEYS]
     raise UnknownPathError(f"unknown path {brief(dotted)}", suggestion(head, heads))
 
 

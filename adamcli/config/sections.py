@@ -140,6 +140,9 @@ _PARAMS = Setting("params", list, ("W1[0,0]",), _PARAMS_DOC)
 _TRACED = {"dataset": _PARAMS.default, "problem": ("x[0]", "x[1]"), "problems": ()}
 """What is traced where the file does not say, by what it minimises."""
 
+_TRACED_SEEDS = Setting(
+    "seeds", str, "first", "of which seeds: the first, or all", choices=("first", "all")
+)
 _LAYERS = Setting(
     "layers", bool, False, "whether to record, per named array, norms and update over weight"
 )
@@ -162,7 +165,9 @@ PLAIN = {
         seeds=_seeds(settings_of(Tune), FIRST_TUNING_SEED, least=LEAST_TUNING_SEEDS),
         space=(Annotated[dict[str, Any], WithJsonSchema(SPACE)], field(_SPACE)),
     ),
-    "trace": section("trace", (_PARAMS, _LAYERS), params=(list[str], field(_PARAMS))),
+    "trace": section(
+        "trace", (_PARAMS, _TRACED_SEEDS, _LAYERS), params=(list[str], field(_PARAMS))
+    ),
 }
 
 # What a problem of a suite may say otherwise than the suite.

@@ -85,10 +85,15 @@ def _refuse_unknown(root: Node, grammar: Grammar, path: Path, node: Node) -> Non
 
 
 def _refuse_override(root: Node, path: Path, key: str, node: Node) -> None:
-    """A `--set` of what the file sweeps would have no effect."""
+    """An override of what the file sweeps would have no effect."""
     base = lookup(root, path)
-    if base is not None and base.overrides and not node.overrides:
+    if base is not None and _rank(base) > _rank(node) == 0:
         fix = f"set {dotted(node.path)} instead" + ", to a list of one value" * (
             len(node.path) == 2
         )
         raise mistake_at(base, f"{brief(key)} is swept by the file", fix)
+
+
+def _rank(node: Node) -> int:
+    """That of the source: 0 for the experiment file and for defaults."""
+    return node.source.rank if node.source is not None else 0

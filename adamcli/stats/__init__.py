@@ -15,6 +15,9 @@ own, so a number depends on the runs alone, not on their order nor on what else 
     comparing    the numbers of a verdict
     questions    the metrics that a verdict is about
     tuning       the best of many settings, and what fewer trials would have come to
+    claims       `judged`: whether a written statement holds
+    contests     the numbers of a claim
+    aspects      the metrics that a statement can be about
 
 How often 95 % intervals cover, in percent of 4000 samples of n values (standard error 0.3 to
 0.7): normal; skewed, lognormal with sigma 1; heavy-tailed, Student's t with 3 degrees of
@@ -71,9 +74,19 @@ the paired difference, against b:
     3 labels, d = 1.5             100.0   99.9  100.0  100.0  100.0  100.0
 """
 
+from adamcli.stats.aspects import FORMS, LESS, MORE, Aspect, aspect_of
 from adamcli.stats.averages import Statistic, iqm, mean, median
 from adamcli.stats.bootstrap import bca_interval, bootstrap_interval, stratified_interval, widened
+from adamcli.stats.claims import (
+    INVALID,
+    REFUTED,
+    SUPPORTED,
+    UNDECIDED,
+    Judgement,
+    judged,
+)
 from adamcli.stats.comparing import DIFFERENCE, LOG_RATIO, share_better
+from adamcli.stats.contests import Contest, Hypothesis
 from adamcli.stats.judging import (
     A_BETTER,
     ALPHA,
@@ -121,15 +134,26 @@ __all__ = [
     "A_BETTER",
     "B_BETTER",
     "DIFFERENCE",
+    "FORMS",
+    "INVALID",
+    "LESS",
     "LOG_RATIO",
     "MIN_SEEDS",
+    "MORE",
     "NOT_DISTINGUISHABLE",
     "NO_VERDICT",
+    "REFUTED",
     "SCORES",
+    "SUPPORTED",
+    "UNDECIDED",
+    "Aspect",
     "Budget",
     "Candidates",
+    "Contest",
     "Hit",
+    "Hypothesis",
     "Inclusion",
+    "Judgement",
     "Order",
     "Searched",
     "Spread",
@@ -141,6 +165,7 @@ __all__ = [
     "Tuned",
     "Verdict",
     "Wins",
+    "aspect_of",
     "audited",
     "bca_interval",
     "best",
@@ -152,6 +177,7 @@ __all__ = [
     "finite",
     "holm",
     "iqm",
+    "judged",
     "mean",
     "median",
     "normalised",

@@ -91,18 +91,29 @@ def compare(
     """
     if measure.miss is None:
         differences = np.subtract(*paired.finite(a, b))
-        p, detectable = _p(differences), paired.detectable_mean(differences, alpha)
+        detectable = paired.detectable_mean(differences, alpha)
     else:
         differences = np.minimum(a, measure.miss) - np.minimum(b, measure.miss)
-        p = _p(order(a, b))
         detectable = np.full(len(a), paired.detectable_share(a.shape[-1], alpha))
     interval = _mean_interval(differences, resamples)
     shares = share_better(a, b, measure.higher)
+    p = p_values(measure, a, b)
     columns = (mean(differences), *interval, iqm(differences), p, *shares, detectable)
     ties = np.count_nonzero(a == b, axis=-1).tolist()
     infinite = np.count_nonzero((np.isinf(a) | np.isinf(b)) & (a != b), axis=-1).tolist()
     rows = zip(ties, infinite, np.stack(columns, axis=-1).tolist(), strict=True)
     return [Comparison(a.shape[-1], tied, endless, *row) for tied, endless, row in rows]
+
+
+def p_values(measure: Measure, a: Array, b: Array) -> Array:
+    """The p of the test of each of K pairs, (K, n) twice to (K,).
+
+    The sign-flip test of the differences or, by order, of who is greater; with flips from a
+    stream of its own.
+    """
+    by_size = measure.miss is None
+    differences = np.subtract(*paired.finite(a, b)) if by_size else order(a, b)
+    return paired.sign_flip(differences, seeding.generator(0, "sign flips"))
 
 
 def order(a: Array, b: Array) -> Array:
@@ -135,11 +146,6 @@ def share_better(a: Array, b: Array, higher: bool) -> tuple[Array, Array, Array]
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
     return share, np.maximum(centre - reach, 0.0), np.minimum(centre + reach, 1.0)
-
-
-def _p(differences: Array) -> Array:
-    """The p of the sign-flip test with flips from its own stream, (K, n) to (K,)."""
-    return paired.sign_flip(differences, seeding.generator(0, "sign flips"))
 
 
 def _mean_interval(values: Array, resamples: int) -> tuple[Array, Array]:

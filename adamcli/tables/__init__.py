@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adamcli.tables.checks import properties_table, replay_table, rules_table
+from adamcli.tables.claims import claims_table, effect_in_words
 from adamcli.tables.grid import stack
 from adamcli.tables.listings import (
     facts_table,
@@ -24,7 +25,9 @@ __all__ = [
     "LiveView",
     "Mode",
     "audit_in_words",
+    "claims_table",
     "comparison_table",
+    "effect_in_words",
     "facts_table",
     "families_table",
     "label_colours",
