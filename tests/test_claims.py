@@ -453,8 +453,9 @@ PATH = CLAIM.partition("experiment:")[0] + "experiment: parts.yaml\n"
         ),
         (
             PATH + "set: {lion.lr: 1}\n",
-            "unknown path 'lion.lr', claim.yaml:5:7 (set.lion.lr). Fix: use one of sgdm, adam, name, "
-            "dataset, model, problem, problems, train, plugins, optimizers, trace, sweep, 1 more",
+            "unknown path 'lion.lr', claim.yaml:5:7 (set.lion.lr). Fix: use one of sgdm, adam, "
+            "name, dataset, model, problem, problems, train, plugins, optimizers, trace, sweep, "
+            "1 more",
         ),
         (
             PATH + "set: {adam.lr: -1}\n",

@@ -6,10 +6,11 @@ whoever checks; nothing is registered anywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
 
@@ -46,7 +47,7 @@ class Grammar:
     """
 
     plugins: Mapping[str, AnyPlugin]
-    optimizers: dict[str, type[Section]]
+    optimizers: Mapping[str, type[Section]]
     experiment: type[Section]
     parts: Mapping[str, TypeAdapter[Any]]
 
@@ -67,7 +68,7 @@ class Grammar:
         registry = self.registry_at(path)
         return registry.get(str(name.value)) if registry and name else None
 
-    def registry_at(self, path: Path) -> dict[str, type[Section]] | None:
+    def registry_at(self, path: Path) -> Mapping[str, type[Section]] | None:
         """The models among which the mapping at a path chooses by its `name`."""
         match path:
             case ("dataset",) | ("problems", int(), "dataset"):
@@ -84,24 +85,28 @@ class Grammar:
 @cache
 def builtin() -> Grammar:
     """The grammar without plug-ins."""
-    return _grammar({}, {})
+    return grammar({}, OPTIMIZERS_BY_NAME)
 
 
-def grammar(plugins: Mapping[str, AnyPlugin]) -> Grammar:
+def grammar(plugins: Mapping[str, AnyPlugin], words: Iterable[str]) -> Grammar:
     """The grammar of adamcli's optimizers and some plug-ins, by name.
+
+    Args:
+        words: what a file says; optimizers that it does not name need not be known in full.
 
     Raises:
         PluginError: a plug-in declares a setting that it cannot have.
     """
-    if not plugins:
-        return builtin()
-    return _grammar(plugins, {name: _section(plugin) for name, plugin in plugins.items()})
+    added = {name: _section(plugin) for name, plugin in plugins.items()}
+    known = cast(dict[str, type[Section]], OPTIMIZERS_BY_NAME)  # a ChainMap only reads it
+    return _grammar(plugins, ChainMap(added, known), {*words, *added})
 
 
-def _grammar(plugins: Mapping[str, AnyPlugin], added: Mapping[str, type[Section]]) -> Grammar:
-    """The grammar of adamcli's optimizers and the models of plug-ins."""
-    optimizers = {**OPTIMIZERS_BY_NAME, **added}
-    optimizer, dataset = union(optimizers), union(DATASETS_BY_NAME)
+def _grammar(
+    plugins: Mapping[str, AnyPlugin], optimizers: Mapping[str, type[Section]], named: Set[str]
+) -> Grammar:
+    """The grammar of these optimizers, of which some are named."""
+    optimizer, dataset = union(optimizers, named), union(DATASETS_BY_NAME)
     problem = union(PROBLEMS_BY_NAME)
     types: dict[str, Any] = {
         "name": Annotated[str, AfterValidator(check_name)],

@@ -29,6 +29,7 @@ from adamcli.config.nodes import (
     lookup,
     mistake,
     mistake_at,
+    words_of,
 )
 from adamcli.config.paths import optimizer_names, overridden
 from adamcli.config.reader import read
@@ -93,7 +94,7 @@ def from_tree(
         ConfigError, ConfigErrors, DataError, PluginError: as `load`.
     """
     root = _completed(root, file)
-    known = grammar(plugins_of(root, plugins))
+    known = grammar(plugins_of(root, plugins), words_of(root))
     whole, unfit = checked(known, root)
     factors, unswept = factors_of(root, known)
     mistakes = [*mistakes, *(error for _, error in unfit), *unswept]

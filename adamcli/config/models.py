@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -92,10 +92,10 @@ def field(setting: Setting) -> Any:
     return Field(default, description=setting.doc)
 
 
-def sections_by_name(
-    registry: Mapping[str, type], common: Sequence[Setting] = (), default: str = "", **fields: Any
-) -> dict[str, type[Section]]:
-    """One model per row of a registry, its `name` a constant.
+class SectionsByName(Mapping[str, type[Section]]):
+    """One model per row of a registry, its `name` a constant, made when it is asked for.
+
+    A model takes some milliseconds, and a file names few of the rows.
 
     Args:
         registry: the dataclasses by name.
@@ -103,16 +103,36 @@ def sections_by_name(
         default: the name that may be left out.
         **fields: as of `section`.
     """
-    return {
-        name: named_section(
-            name,
-            (cls.__doc__ or "").strip().split("\n")[0],
-            (*settings_of(cls), *common),
-            nameless=name == default,
-            **fields,
-        )
-        for name, cls in registry.items()
-    }
+
+    def __init__(
+        self,
+        registry: Mapping[str, type],
+        common: Sequence[Setting] = (),
+        default: str = "",
+        **fields: Any,
+    ) -> None:
+        self._registry, self._common = registry, tuple(common)
+        self._default, self._fields = default, fields
+        self._made: dict[str, type[Section]] = {}
+
+    def __getitem__(self, name: str) -> type[Section]:
+        if name not in self._made:
+            row = self._registry[name]
+            fact = (row.__doc__ or "").strip().split("\n")[0]
+            settings = (*settings_of(row), *self._common)
+            nameless = name == self._default
+            made = named_section(name, fact, settings, nameless=nameless, **self._fields)
+            self._made[name] = made
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._registry)
+
+    def __len__(self) -> int:
+        return len(self._registry)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._registry
 
 
 def named_section(
@@ -131,9 +151,16 @@ def named_section(
     return section(name, every, name=(Literal[name], tag), **fields)
 
 
-def union(models: Mapping[str, type[Section]]) -> Any:
-    """Any of the models, told apart by `name`."""
-    anyone = functools.reduce(operator.or_, models.values())
+def union(models: Mapping[str, type[Section]], names: Iterable[str] | None = None) -> Any:
+    """Any of the models, told apart by `name`.
+
+    Args:
+        names: of those that may come up, some of them at least; all by default.
+    """
+    chosen = [*models] if names is None else [name for name in models if name in {*names}]
+    spare = [name for name in models if name not in chosen]
+    chosen += spare[: max(0, 2 - len(chosen))]  # there is no union of fewer than two
+    anyone = functools.reduce(operator.or_, (models[name] for name in chosen))
     return Annotated[anyone, Field(discriminator="name")]
 
 

@@ -8,6 +8,7 @@ sweep's list, and one about an optimizer at its place in the file.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,6 +140,15 @@ def plain(node: Node) -> Any:
     if isinstance(node.value, list):
         return [plain(item) for item in node.value]
     return node.value
+
+
+def words_of(node: Node) -> Iterator[str]:
+    """All strings in the tree that are values."""
+    if isinstance(node.value, str):
+        yield node.value
+    items = node.value if isinstance(node.value, list) else node.children.values()
+    for item in items:
+        yield from words_of(item)
 
 
 def shown(path: Path) -> str:

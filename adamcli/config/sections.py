@@ -20,10 +20,10 @@ from pydantic import (
 )
 
 from adamcli.config.models import (
+    SectionsByName,
     annotation,
     field,
     section,
-    sections_by_name,
     union,
 )
 from adamcli.config.names import MAX_RUNS, check_label, seed_list
@@ -97,9 +97,9 @@ _LABEL = Setting("label", str, None, "its name in tables and figures; default: i
 _CLIP = Setting("clip_norm", float, None, f"{_CLIP_DOC}; instead of train's", gt=0, optional=True)
 _OWN_SCHEDULE = Setting("schedule", dict, None, f"{_SCHEDULE_DOC}, instead of train's")
 
-DATASETS_BY_NAME = sections_by_name(DATASETS, default=_DEFAULT_NAMES["dataset"])
-PROBLEMS_BY_NAME = sections_by_name(PROBLEMS)
-SCHEDULES_BY_NAME = sections_by_name(SCHEDULES, default=_DEFAULT_NAMES["schedule"])
+DATASETS_BY_NAME = SectionsByName(DATASETS, default=_DEFAULT_NAMES["dataset"])
+PROBLEMS_BY_NAME = SectionsByName(PROBLEMS)
+SCHEDULES_BY_NAME = SectionsByName(SCHEDULES, default=_DEFAULT_NAMES["schedule"])
 _SCHEDULE = union(SCHEDULES_BY_NAME)
 _LABEL_LENGTH: Any = {"minLength": 1, "maxLength": 100}
 EVERY_OPTIMIZERS = (_LABEL, _OWN_SCHEDULE, _CLIP, *settings_of(Wrapping))
@@ -112,7 +112,7 @@ OPTIMIZER_FIELDS: dict[str, Any] = {
     ),
     "schedule": (_SCHEDULE, field(_OWN_SCHEDULE)),
 }
-OPTIMIZERS_BY_NAME = sections_by_name(RULES, EVERY_OPTIMIZERS, **OPTIMIZER_FIELDS)
+OPTIMIZERS_BY_NAME = SectionsByName(RULES, EVERY_OPTIMIZERS, **OPTIMIZER_FIELDS)
 
 
 def _seeds(settings: Sequence[Setting], first: int, least: int) -> Any:
