@@ -9,6 +9,7 @@ import pytest
 from stacks import numbers, rule, snapshots, task
 
 from adamcli.config import load
+from adamcli.errors import ConfigError
 from adamcli.layout import Layout
 from adamcli.optimizers import RULES, Step, Wrapping
 from adamcli.optimizers.wrappers import Cautious, Decay, Lookahead
@@ -310,6 +311,14 @@ def test_wrappers_are_written_in_an_experiment_file_and_swept(tmp_path):
     again = tmp_path / "again.yaml"
     again.write_text(load(path).to_yaml())
     assert [run.wrapping for run in load(again).runs] == [run.wrapping for run in runs]
+
+
+@pytest.mark.parametrize("wrapper", ["cautious: true", "decay: 0.1", "lookahead: 5", "ema: 0.9"])
+def test_nothing_is_wrapped_around_a_rule_that_averages_its_weights(tmp_path, wrapper):
+    path = tmp_path / "wrapped.yaml"
+    path.write_text(f"optimizers: [{{name: schedulefree_adamw, {wrapper}}}]\n")
+    with pytest.raises(ConfigError, match=f"{wrapper.split(':')[0]} around a rule that is"):
+        load(path)
 
 
 def test_the_averaged_weights_are_those_that_a_run_leaves(tmp_path):

@@ -22,7 +22,7 @@ from adamcli.config.limits import too_large, too_many
 from adamcli.config.mistakes import checked
 from adamcli.config.names import label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
-from adamcli.optimizers import RULES, Rule, Wrapping
+from adamcli.optimizers import RULES, Averaging, Rule, Wrapping
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,21 @@ def _choices(
         mistakes += [error for _, error in found]
         if section is not None:
             rule, wrapping = _rule(grammar, section), built(Wrapping, section)
+            mistakes += _unwrappable(tree, i, rule, wrapping)
             choices.append(_Choice(i, tags, section, rule, wrapping))
     return choices, mistakes
+
+
+def _unwrappable(tree: Node, i: int, rule: Rule, wrapping: Wrapping) -> list[PlacedError]:
+    """Wrappers around a rule that averages its own weights: they would see half of its state."""
+    names = ("cautious", "decay", "lookahead", "ema") if isinstance(rule, Averaging) else ()
+    what = "{} around a rule that is evaluated at an average of its own"
+    fix = "remove it, or choose another rule"
+    return [
+        mistake(tree, ("optimizers", i, name), what.format(name), fix, at_key=True)
+        for name in names
+        if getattr(wrapping, name)
+    ]
 
 
 def _runs(cell: Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Iterator[Run]:
