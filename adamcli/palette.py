@@ -9,7 +9,7 @@ tell lines apart without any colour.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -121,6 +121,15 @@ def run_styles(runs: Iterable[Labelled]) -> dict[str, Style]:
     settings = {run.label: (setting_of(run.label, run.cell), run.optimizer) for run in runs}
     by_setting = styles(settings.values())
     return {label: by_setting[setting] for label, (setting, _) in settings.items()}
+
+
+def curve_styles(runs: Iterable[Labelled], curves: Mapping[str, str]) -> dict[str, Style]:
+    """A style for every curve, as if it were a label.
+
+    Args:
+        curves: the curve of each label that belongs to one.
+    """
+    return styles({curves[run.label]: run.optimizer for run in runs if run.label in curves}.items())
 
 
 def setting_of(label: str, cell: str) -> str:

@@ -61,6 +61,7 @@ class Named:
     name: str
     runs: tuple[Run, ...]
     tuning: Tuning | None = None
+    rates: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

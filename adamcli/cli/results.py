@@ -17,7 +17,7 @@ def show(
     Example: adamcli show spiral
     """
     from adamcli import store
-    from adamcli.cli.train import run_document, show_result
+    from adamcli.cli.telling import run_document, show_result
     from adamcli.tables import summary_table
 
     result = store.find(run, out).load()

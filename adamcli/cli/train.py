@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from adamcli.cli import options, output
 from adamcli.cli.painter import painter
 from adamcli.errors import RuleError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from adamcli.cli.session import Request
     from adamcli.config import Experiment, Run
-    from adamcli.stats import Verdict
     from adamcli.store import Result
 
 STANDARD = Path("configs/spiral.yaml")
@@ -47,6 +43,7 @@ def run(
     with painter(wanted=not no_figures and not dry_run) as ready:
         from adamcli.cli.planning import show_plan
         from adamcli.cli.session import Request, carry_out
+        from adamcli.cli.telling import run_document, show_result
         from adamcli.tables import summary_table
 
         experiment = experiment_of(config, overrides, seeds, plugins)
@@ -55,7 +52,9 @@ def run(
             show_plan(experiment, request)
             return
         result = carry_out(experiment, request, ready)
-    _present(result, request, summary_table, run_document)
+    if json or not quiet:
+        show_result(result, summary_table, run_document if json else None)
+    _say_what_is_next(result, request)
     _refuse_failures(result)
 
 
@@ -91,6 +90,7 @@ def compare(
     with painter(wanted=not no_figures and not dry_run) as ready:
         from adamcli.cli.planning import show_plan
         from adamcli.cli.session import Request, carry_out
+        from adamcli.cli.telling import compare_document, show_result
         from adamcli.tables import comparison_table
 
         wanted = [*(overrides or []), *([f"tune.trials={tune}"] if tune else [])]
@@ -100,65 +100,10 @@ def compare(
             show_plan(experiment, request)
             return
         result = carry_out(experiment, request, ready)
-    _present(result, request, comparison_table, compare_document)
+    if json or not quiet:
+        show_result(result, comparison_table, compare_document if json else None)
+    _say_what_is_next(result, request)
     _refuse_failures(result)
-
-
-def run_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What `run --json` prints."""
-    from dataclasses import asdict
-
-    return {
-        "run": str(result.path),
-        "status": result.status,
-        "results": [
-            {
-                "label": history.label,
-                "optimizer": history.optimizer,
-                "seed": history.seed,
-                "status": history.status,
-                "diverged_at": history.diverged_at,
-                "error": history.failure.message if history.failure else None,
-                "epochs": int(history.epochs[-1]) if len(history.epochs) else 0,
-                "train_loss": history.final("train_loss"),
-                "train_accuracy": history.final("train_accuracy"),
-                "test_loss": history.final("test_loss"),
-                "test_accuracy": history.final("test_accuracy"),
-            }
-            for history in result.histories
-        ],
-        "figures": [str(path) for path in result.figures],
-        "verdicts": [asdict(verdict) for verdict in verdicts],
-        **_tuning_document(result.experiment, verdicts),
-    }
-
-
-def _tuning_document(experiment: Experiment, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What was tried and chosen, and who loses to one that it contains, where it is tuned."""
-    from dataclasses import asdict
-
-    from adamcli import stats
-
-    if experiment.tuning is None:
-        return {}
-    audit = stats.audited(verdicts, experiment.inclusions)
-    return {
-        "tuning": [outcome.document() for outcome in experiment.tuning.outcomes],
-        "audit": [asdict(inclusion) for inclusion in audit],
-    }
-
-
-def compare_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """What `compare --json` prints: the document of `run`, summaries and wins."""
-    from dataclasses import asdict
-
-    from adamcli import stats
-
-    return {
-        **run_document(result, verdicts),
-        "summaries": [asdict(summary) for summary in stats.summarize(result.histories)],
-        "wins": [asdict(wins) for wins in stats.wins(result.histories)],
-    }
 
 
 def experiment_of(
@@ -187,36 +132,8 @@ def _sets_seeds(overrides: list[str] | None) -> bool:
     return any(text.partition("=")[0].strip() == "train.seeds" for text in overrides or [])
 
 
-def show_result(
-    result: Result,
-    table: Callable[[Result], RenderableType],
-    document: Callable[[Result, Sequence[Verdict]], dict[str, Any]] | None,
-) -> None:
-    """A document with the verdicts on stdout or, without one, a table and the verdicts in words."""
-    from adamcli import stats
-    from adamcli.tables import audit_in_words, label_colours, stack, tuning_table, verdicts_in_words
-
-    verdicts = stats.verdicts(result.histories)
-    if document is not None:
-        output.show_json(document(result, verdicts))
-        return
-    told = [
-        tuning_table(result.experiment),
-        verdicts_in_words(verdicts, label_colours(result.experiment.runs)),
-        audit_in_words(result.experiment, verdicts),
-    ]
-    output.show(stack(table(result), *(each for each in told if each)))
-
-
-def _present(
-    result: Result,
-    request: Request,
-    table: Callable[[Result], RenderableType],
-    document: Callable[[Result, Sequence[Verdict]], dict[str, Any]],
-) -> None:
-    """The result with its verdicts on stdout and what to try next on stderr."""
-    if request.json or not request.quiet:
-        show_result(result, table, document if request.json else None)
+def _say_what_is_next(result: Result, request: Request) -> None:
+    """What was saved, and what to try next, on stderr."""
     if request.silent:
         return
     output.say(f"saved {result.path}")

@@ -12,11 +12,12 @@ from typing import Any
 from adamcli import __version__
 from adamcli.config.writer import annotated_lines, yaml_text
 from adamcli.optimizers import Rule, Wrapping
+from adamcli.palette import setting_of
 from adamcli.plugins import AnyPlugin
 from adamcli.problems import Kind, NetworkTask, Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
-from adamcli.stats import Candidates, Tuned
+from adamcli.stats import LEAST_RATES, Candidates, Rate, Tuned
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,20 @@ class Experiment:
             for b in labels.values()
             if a.cell == b.cell and (how := getattr(a.rule, "contains", {}).get(b.optimizer))
         }
+
+    @cached_property
+    def rates(self) -> dict[str, Rate]:
+        """By label its curve and its learning rate, of optimizers that have many of them."""
+        found: dict[str, Rate] = {}
+        curves: dict[tuple[str, str], set[float]] = {}
+        for run in {run.label: run for run in self.runs}.values():
+            words = setting_of(run.label, run.cell).split(" ")
+            rest = [word for word in words if not word.startswith("lr=")]
+            if len(rest) < len(words):
+                rate = found[run.label] = Rate(" ".join(rest), float(run.rule.lr))
+                curves.setdefault((run.cell, rate.curve), set()).add(rate.lr)
+        few = {curve for (_, curve), rates in curves.items() if len(rates) < LEAST_RATES}
+        return {label: rate for label, rate in found.items() if rate.curve not in few}
 
     @cached_property
     def directory(self) -> str:

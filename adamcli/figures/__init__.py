@@ -13,7 +13,18 @@ from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
-from adamcli.figures import boundary, curves, fit, layers, seeds, surface, targets, trace, tuning
+from adamcli.figures import (
+    boundary,
+    curves,
+    fit,
+    layers,
+    seeds,
+    sensitivity,
+    surface,
+    targets,
+    trace,
+    tuning,
+)
 from adamcli.figures.comparison import MAX_COMPARED, draw_comparison
 from adamcli.figures.glyphs import fonts
 from adamcli.figures.layers import draw_layers
@@ -26,6 +37,7 @@ FAMILIES: dict[str, Callable[[Subject], Plans]] = {
     "seeds": seeds.plans,
     "targets": targets.plans,
     "tuning": tuning.plans,
+    "sensitivity": sensitivity.plans,
     "boundary": boundary.plans,
     "fit": fit.plans,
     "surface": surface.plans,

@@ -24,7 +24,14 @@ from adamcli.figures.scales import (
     shown,
 )
 from adamcli.figures.style import Page, look
-from adamcli.figures.subject import Plans, Subject, Trained, by_label, plans_by_cell
+from adamcli.figures.subject import (
+    Plans,
+    Subject,
+    Trained,
+    by_label,
+    plans_by_cell,
+    with_fewer_labels,
+)
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
 from adamcli.palette import DASHED, SOLID, Dash, Style
@@ -46,6 +53,7 @@ PANELS = (
 )
 
 MAX_CELLS = 16
+MAX_LABELS = 16
 
 # More single seeds than this only add ink.
 _FAINT_SEEDS = 10
@@ -113,7 +121,9 @@ def _quartiles(seeds: Array) -> Array:
 
 def plans(subject: Subject) -> Plans:
     """A figure of each cell."""
-    return plans_by_cell("curves", subject.cells(), MAX_CELLS, partial(_draw, subject))
+    subject, cells, notes = with_fewer_labels(subject, "curves", subject.cells(), MAX_LABELS)
+    figures, left_out = plans_by_cell("curves", cells, MAX_CELLS, partial(_draw, subject))
+    return figures, notes + left_out
 
 
 @look()

@@ -16,7 +16,14 @@ from adamcli.figures import legend
 from adamcli.figures.glyphs import fit
 from adamcli.figures.scales import limits, set_scale
 from adamcli.figures.style import INK, Page, look
-from adamcli.figures.subject import Plans, Subject, Trained, by_label, plans_by_cell
+from adamcli.figures.subject import (
+    Plans,
+    Subject,
+    Trained,
+    by_label,
+    plans_by_cell,
+    with_fewer_labels,
+)
 from adamcli.layout import Array
 from adamcli.palette import Style
 from adamcli.stats import LOG_RATIO, Spread, Verdict
@@ -66,13 +73,15 @@ class _Panel(NamedTuple):
 
 def plans(subject: Subject) -> Plans:
     """A figure of each cell in which several labels have several seeds."""
-    return plans_by_cell("seeds", subject.paired_cells(), MAX_CELLS, partial(_draw, subject))
+    subject, cells, notes = with_fewer_labels(subject, "seeds", subject.paired_cells(), MAX_LABELS)
+    figures, left_out = plans_by_cell("seeds", cells, MAX_CELLS, partial(_draw, subject))
+    return figures, notes + left_out
 
 
 @look()
 def _draw(subject: Subject, cell: str, trained: Sequence[Trained]) -> Figure:
     """Two panels beside each other and a legend below them."""
-    groups = dict([*by_label(trained).items()][:MAX_LABELS])
+    groups = by_label(trained)
     entries = [group[0].setting for group in groups.values()]
     across = legend.across(entries)
     page = Page(

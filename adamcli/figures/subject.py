@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import numpy as np
 from matplotlib.figure import Figure
 
+from adamcli import stats
 from adamcli.history import RunHistory
 from adamcli.palette import Style, run_styles, setting_of
-from adamcli.stats import Tuned
+from adamcli.stats import Rate, Tuned
 from adamcli.text import slug
 
 if TYPE_CHECKING:
@@ -72,12 +74,14 @@ class Subject:
         trained: in the order of the experiment.
         styles: of every label.
         tuned: what was chosen for each optimizer on each problem, if anything was tuned.
+        rates: by label its curve and its learning rate, of optimizers that have many of them.
     """
 
     name: str
     trained: tuple[Trained, ...]
     styles: dict[str, Style]
     tuned: tuple[Tuned, ...] = ()
+    rates: Mapping[str, Rate] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Result) -> Subject:
@@ -86,10 +90,9 @@ class Subject:
         runs = result.experiment.runs
         pairs = ((run, histories.get((run.label, run.seed))) for run in runs)
         trained = tuple(Trained(run, history) for run, history in pairs if history is not None)
-        tuning = result.experiment.tuning
-        return cls(
-            result.experiment.name, trained, run_styles(runs), tuning.outcomes if tuning else ()
-        )
+        name, tuning = result.experiment.name, result.experiment.tuning
+        tuned = tuning.outcomes if tuning else ()
+        return cls(name, trained, run_styles(runs), tuned, result.experiment.rates)
 
     def cells(self) -> dict[str, list[Trained]]:
         """The trained runs by cell; without a sweep there is one cell with an empty name."""
@@ -106,6 +109,42 @@ class Subject:
             if len(groups) > 1:
                 paired[cell] = [one for group in groups for one in group]
         return paired
+
+
+def with_fewer_labels(
+    subject: Subject, family: str, cells: Mapping[str, Sequence[Trained]], most: int
+) -> tuple[Subject, dict[str, list[Trained]], list[str]]:
+    """The cells with at most so many labels each, the best ones, and a line on the others.
+
+    Where there are more, a curve over learning rates is represented by the best of its labels,
+    and those that are left have styles as if there were no others.
+    """
+    kept: dict[str, list[Trained]] = {}
+    for cell, trained in cells.items():
+        groups = by_label(trained)
+        labels = {*groups} if len(groups) <= most else _foremost(groups, subject.rates, most)
+        kept[cell] = [one for one in trained if one.run.label in labels]
+    had, have = (sum(len(by_label(t)) for t in each.values()) for each in (cells, kept))
+    if have == had:
+        return subject, kept, []
+    styles = run_styles(one.run for trained in kept.values() for one in trained)
+    left = f"{family}: the best {have} of {had} labels, the others are left out"
+    return replace(subject, styles=styles), kept, [left]
+
+
+def _foremost(
+    groups: Mapping[str, Sequence[Trained]], rates: Mapping[str, Rate], most: int
+) -> set[str]:
+    """The labels of the lowest final losses, at most one of each curve."""
+    score, *_ = stats.ranking_scores(one.history for t in groups.values() for one in t).values()
+    medians = {
+        label: float(np.median([stats.final(one.history, score) for one in group]))
+        for label, group in groups.items()
+    }
+    leaders: dict[str, str] = {}
+    for label in sorted(groups, key=lambda label: medians[label]):
+        leaders.setdefault(rates[label].curve if label in rates else label, label)
+    return {*islice(leaders.values(), most)}
 
 
 def plans_by_cell(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,13 +13,21 @@ from adamcli import stats
 from adamcli.figures import legend
 from adamcli.figures.scales import set_linear_ticks
 from adamcli.figures.style import Page, look
-from adamcli.figures.subject import Plans, Subject, Trained, by_label, plans_by_cell
+from adamcli.figures.subject import (
+    Plans,
+    Subject,
+    Trained,
+    by_label,
+    plans_by_cell,
+    with_fewer_labels,
+)
 from adamcli.history import RunHistory
 from adamcli.layout import Array
 from adamcli.palette import Style
 from adamcli.stats import Target
 
 MAX_CELLS = 4
+MAX_LABELS = 12
 
 _LEFT, _TOP, _GAP, _PANEL = 0.58, 0.86, 0.3, (2.38, 1.95)
 _MARKERS = 4
@@ -27,12 +35,14 @@ _MARKERS = 4
 
 def plans(subject: Subject) -> Plans:
     """A figure of each cell in which several labels have several seeds and an accuracy."""
-    cells = {
+    cells: Mapping[str, Sequence[Trained]] = {
         cell: trained
         for cell, trained in subject.paired_cells().items()
         if accuracy_of([one.history for one in trained])
     }
-    return plans_by_cell("targets", cells, MAX_CELLS, partial(_draw, subject))
+    subject, cells, notes = with_fewer_labels(subject, "targets", cells, MAX_LABELS)
+    figures, left_out = plans_by_cell("targets", cells, MAX_CELLS, partial(_draw, subject))
+    return figures, notes + left_out
 
 
 def accuracy_of(histories: Sequence[RunHistory]) -> str:

@@ -15,6 +15,7 @@ own, so a number depends on the runs alone, not on their order nor on what else 
     comparing    the numbers of a verdict
     questions    the metrics that a verdict is about
     tuning       the best of many settings, and what fewer trials would have come to
+    sensitivity  what comes of each learning rate, and the range of good ones
     claims       `judged`: whether a written statement holds
     contests     the numbers of a claim
     aspects      the metrics that a statement can be about
@@ -106,6 +107,15 @@ from adamcli.stats.paired import (
 )
 from adamcli.stats.problems import normalised, performance_profiles
 from adamcli.stats.runs import SCORES, Trained, best, final, ranking_scores, worst
+from adamcli.stats.sensitivity import (
+    LEAST_RATES,
+    MARGIN,
+    Range,
+    Rate,
+    Sensitivity,
+    good_range,
+    sensitivities,
+)
 from adamcli.stats.summary import Spread, Summary, Wins, summarize, wins
 from adamcli.stats.targets import (
     ACCURACIES,
@@ -136,8 +146,10 @@ __all__ = [
     "DIFFERENCE",
     "FORMS",
     "INVALID",
+    "LEAST_RATES",
     "LESS",
     "LOG_RATIO",
+    "MARGIN",
     "MIN_SEEDS",
     "MORE",
     "NOT_DISTINGUISHABLE",
@@ -155,7 +167,10 @@ __all__ = [
     "Inclusion",
     "Judgement",
     "Order",
+    "Range",
+    "Rate",
     "Searched",
+    "Sensitivity",
     "Spread",
     "Statistic",
     "Summary",
@@ -175,6 +190,7 @@ __all__ = [
     "detectable_share",
     "final",
     "finite",
+    "good_range",
     "holm",
     "iqm",
     "judged",
@@ -185,6 +201,7 @@ __all__ = [
     "performance_profiles",
     "ranking_scores",
     "reached",
+    "sensitivities",
     "share_better",
     "sign_flip",
     "stratified_interval",

@@ -18,6 +18,7 @@ from adamcli.tables.live import LiveView, Mode
 from adamcli.tables.planning import plan_table
 from adamcli.tables.reproduction import reproduction_table
 from adamcli.tables.results import comparison_table, label_colours, summary_table
+from adamcli.tables.sensitivity import sensitivity_table
 from adamcli.tables.tuning import audit_in_words, tuning_table
 from adamcli.tables.verdicts import verdicts_in_words
 
@@ -40,6 +41,7 @@ __all__ = [
     "rule_page",
     "rules_table",
     "runs_table",
+    "sensitivity_table",
     "settings_table",
     "stack",
     "summary_table",
