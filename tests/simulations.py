@@ -171,3 +171,16 @@ def called(
         counts.update([*metrics, "any"] if metrics else [])
         total += 1
     return {metric: count / total for metric, count in counts.items()}
+
+
+def lead_of(factor: float) -> float:
+    """The `lead` of an `experiment`, paired, whose first label is better by a factor of loss."""
+    return math.log(factor) / (_SPREAD * math.sqrt(2))
+
+
+def decided(
+    experiments: Iterable[Iterable[RunHistory]], claim: stats.Hypothesis, resamples: int = 1000
+) -> Counter[str]:
+    """What becomes of a claim: in how many experiments it is called what."""
+    runs = ([*each] for each in experiments)
+    return Counter(stats.judged(claim, each, each, resamples=resamples).verdict for each in runs)

@@ -541,7 +541,7 @@ def test_output_of_a_pipe_has_no_control_bytes(folder):
 
 def test_every_command_has_one_sentence_and_an_example_that_parses(cli):
     commands = re.findall(r"^  ([a-z-]+)  ", cli("--help")[1].split("Commands:")[1], re.MULTILINE)
-    assert len(commands) == 12
+    assert len(commands) == 13
     for command in commands:
         names = [f"config {sub}" for sub in ("check", "show", "schema")]
         for name in names if command == "config" else [command]:
@@ -556,6 +556,7 @@ def test_usage_lines_name_their_arguments_once(cli):
         ("compare", "{OPT}..."),
         ("plot-trace", "[RUN]"),
         ("optimizers", "[NAME]"),
+        ("claims", "[FILE]..."),
     ):
         usage, *_ = cli(command, "--help")[1].splitlines()
         assert usage == f"Usage: adamcli {command} [OPTIONS] {arguments}"

@@ -63,7 +63,7 @@ ConfigFile = Annotated[
 ClaimFiles = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[FILE]...",
+        metavar="FILE",
         help="Claim files (YAML); all that come with adamcli if left out.",
         autocompletion=_complete_claim,
         show_default=False,

@@ -21,6 +21,21 @@ sign test, of the values with a's handicapped by the margin. Then the claim is
 
 A diverged run counts as the worst, as in `verdicts`. The p of different claims are not
 adjusted for each other.
+
+How often claims that lie exactly on their margin are called supported and refuted, in percent
+of 1000 experiments with 20 seeds (standard error 0.5 at 2.5 %), as
+`tests/benchmarks/coverage.py` printed it: a lower final loss by a factor of 1 and of 1.2, and
+fewer steps to an accuracy. With more labels, the others are all baselines:
+
+                                   loss        by 1.2         steps
+    paired                          1.7    3.2    1.8    3.1    1.2    1.1
+    paired, 3 labels                0.6    3.2    0.6    3.2    0.1    0.7
+    paired, 5 labels                0.0    2.7    0.0    2.7    0.0    1.5
+    unpaired                        2.7    2.1    2.8    1.9    1.0    1.2
+    unpaired, 3 labels              0.2    2.3    0.2    2.3    0.1    0.6
+    heavy-tailed                    2.6    2.3    2.6    2.1    0.6    1.0
+    skewed                          2.4    2.4    2.4    2.4    0.9    0.9
+    one run in ten diverges         1.9    2.3    1.9    2.3    1.2    1.1
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""How often intervals cover, equal optimizers get a winner, and better ones are found.
+"""How often intervals cover, equal optimizers get a winner, claims and better ones are found.
 
     python tests/benchmarks/coverage.py [samples]
 
-Prints the tables that the package `adamcli.stats` quotes, in percent. A cell of the first has
+Prints the tables that `adamcli.stats` and its `claims` quote, in percent. A cell of the first has
 `samples` samples (4000 by default), one of the others a quarter of that.
 """
 
@@ -24,10 +24,13 @@ from simulations import (
     any_winner,
     called,
     coverage,
+    decided,
     experiment,
     intervals,
+    lead_of,
 )
 
+from adamcli import stats
 from adamcli.history import RunHistory
 
 SIZES = (6, 8, 10, 15, 20, 30, 50)
@@ -51,6 +54,9 @@ METRICS = {
     "to .99": "steps to test_accuracy 0.99",
     "any": "any",
 }
+
+MARGIN = 1.2
+STEPS = "steps to test_accuracy 0.95"
 
 
 def experiments(
@@ -91,6 +97,24 @@ def print_called(
         line(name, percent([shares.get(metric, 0.0) for metric in METRICS.values()]))
 
 
+def print_decided(count: int) -> None:
+    """How often a claim is decided that is true, or false, by nothing."""
+    print(f"claims at their margin called supported and refuted, n = 20, {count} experiments each")
+    line("", ["loss", "", f"by {MARGIN}", "", "steps", ""])
+    for name, settings in EQUAL.items():
+        labels = str(settings.get("labels", "ab"))
+        cells = []
+        for metric, margin in (("test_loss", 1.0), ("test_loss", MARGIN), (STEPS, 1.0)):
+            aspect = stats.aspect_of(metric)
+            assert aspect is not None
+            claim = stats.Hypothesis("a", tuple(labels[1:]), aspect, stats.LESS, margin)
+            # What is not paired varies more, so that the same factor is a smaller lead.
+            lead = lead_of(margin) / (1 if settings.get("paired", True) else math.sqrt(2))
+            words = decided(experiments(count, 20, {**settings, "lead": lead}), claim)
+            cells += [words[word] / count for word in (stats.SUPPORTED, stats.REFUTED)]
+        line(name, percent(cells))
+
+
 def main() -> None:
     """Print all tables; the standard error of 5 % among them first."""
     samples = int(sys.argv[1]) if len(sys.argv) > 1 else 4000
@@ -98,6 +122,7 @@ def main() -> None:
     print("standard errors at 5 %: {:.1f} and {:.1f}".format(*errors))
     print_coverage(samples)
     print_called("any winner among equal labels", EQUAL, any_winner, samples // 4)
+    print_decided(samples // 4)
     leads = {
         f"{len(labels)} labels, d = {lead}": {"labels": labels, "lead": lead}
         for labels in ("ab", "abc")
