@@ -14,11 +14,11 @@ import pytest
 from conftest import ROOT
 from histories import ended, history
 
-from adamcli import config
+from adamcli import config, stats
 from adamcli.cli.main import run
 from adamcli.errors import ConfigError, ConfigErrors, mistakes_in
 from adamcli.history import Failure, RunHistory
-from adamcli.stats import Hypothesis, aspect_of, judged
+from adamcli.stats import Hypothesis, Inclusion, Searched, Trial, Tuned, aspect_of, judged
 
 RATIOS = [0.7, 0.75, 0.8, 0.85, 0.9, 0.72, 0.78, 0.82, 0.88, 0.8]
 
@@ -205,18 +205,50 @@ def test_misses_of_a_target_come_last_but_have_no_size():
 
 def test_a_verdict_that_rests_on_an_under_tuned_label_is_invalid():
     runs = losses("adam", RATIOS) + losses("sgdm", [1.0] * 10)
-    edge = "its best lr is at the edge"
-    found = verdict(lower(), runs, under_tuned={"sgdm": edge})
-    assert (found.verdict, found.reason) == (
-        "invalid",
-        f"supported, but sgdm is under-tuned: {edge}",
-    )
+    edge = "its best lr is at the high edge of what was tried"
+    adam, sgdm = ({("", label): edge} for label in ("adam", "sgdm"))
+    found = verdict(lower(), runs, under_tuned=sgdm)
+    assert found.verdict == "invalid"
+    assert found.reason == f"supported, but sgdm is under-tuned: {edge}"
     assert found.decisive.effect > 1
-    assert verdict(lower(), runs, under_tuned={"adam": edge}).verdict == "supported"
-    assert verdict(lower("sgdm", "adam"), runs, under_tuned={"sgdm": edge}).verdict == "invalid"
-    assert verdict(lower("sgdm", "adam"), runs, under_tuned={"adam": edge}).verdict == "refuted"
-    unsure = lower(margin=1.25)
-    assert verdict(unsure, runs, under_tuned={"sgdm": edge}).verdict == "undecided"
+    assert verdict(lower(), runs, under_tuned=adam).verdict == "supported"
+    assert verdict(lower("sgdm", "adam"), runs, under_tuned=sgdm).verdict == "invalid"
+    assert verdict(lower("sgdm", "adam"), runs, under_tuned=adam).verdict == "refuted"
+    assert verdict(lower(margin=1.25), runs, under_tuned=sgdm).verdict == "undecided"
+
+
+def test_one_sound_problem_refutes_but_support_needs_all_of_them():
+    cells = ("noise=0.1", "noise=0.5")
+    runs = [
+        each
+        for cell in cells
+        for each in losses("adam", RATIOS, cell) + losses("sgdm", [1.0] * 10, cell)
+    ]
+    doubt = {("noise=0.5", "sgdm"): "doubtful"}
+    found = verdict(lower(), runs, under_tuned=doubt)
+    assert found.reason == "supported, but sgdm is under-tuned on noise=0.5: doubtful"
+    found = verdict(lower("sgdm", "adam"), runs, under_tuned=doubt)
+    assert (found.verdict, found.decisive.cell) == ("refuted", "noise=0.1")
+    both = {(cell, "sgdm"): "doubtful" for cell in cells}
+    assert verdict(lower("sgdm", "adam"), runs, under_tuned=both).verdict == "invalid"
+
+
+def test_edges_speak_against_any_label_and_the_audit_against_baselines():
+    def outcome(label, chosen):
+        space = {"lr": Searched(1e-3, 1.0, "log", (1e-3, 0.1, 1.0), (0.0, 0.67, 1.0))}
+        trials = tuple(Trial(f"{label} {k}", {}, 0.0, 0) for k in range(3))
+        return Tuned("noise=1", label, "test_loss", 3, space, trials, chosen)
+
+    outcomes = [outcome("adam", 0), outcome("sgdm", 1), outcome("lion", 2)]
+    included = [
+        Inclusion("noise=1", f"{label} noise=1", "sgd noise=1", "momentum 0")
+        for label in ("adam", "sgdm")
+    ]
+    assert stats.tuning_doubts(lower("adam", "sgdm", "lion"), outcomes, included) == {
+        ("noise=1", "adam"): "its best lr is at the low edge of what was tried",
+        ("noise=1", "sgdm"): "it loses to sgd, which it contains",
+        ("noise=1", "lion"): "its best lr is at the high edge of what was tried",
+    }
 
 
 def test_a_claim_that_is_true_by_exactly_its_margin_is_seldom_decided():
@@ -346,6 +378,20 @@ def test_a_second_time_nothing_is_trained_and_run_finds_the_same_directory(cli):
     assert os.stat(folder / "manifest.json").st_mtime_ns == before
     assert cli("claims", "good.yaml", "--fresh")[0] == 0
     assert os.stat(folder / "manifest.json").st_mtime_ns > before
+
+
+def test_a_tuned_claim_trains_its_trials_once_and_is_invalid_at_the_edge(cli):
+    tuned = CLAIM + "  tune: {trials: 2, seeds: 3, space: {sgdm.lr: {log: [1.0e-7, 1.0e-6]}}}\n"
+    Path("tuned.yaml").write_text(tuned)
+    code, out, err = cli("claims", "tuned.yaml", "--json")
+    (found,) = json.loads(out)["claims"]
+    assert (code, err, found["verdict"], found["n"]) == (0, "", "invalid", 6)
+    assert found["reason"] == (
+        "supported, but sgdm is under-tuned: its best lr is at the high edge of what was tried"
+    )
+    err = cli("claims", "tuned.yaml")[2]
+    assert "all 12 runs are done already" in err
+    assert err.count("done already") == 2
 
 
 def test_a_claim_names_an_experiment_file_and_sets_what_is_otherwise(cli, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from adamcli.cli.session import Request
     from adamcli.config import Claim
     from adamcli.stats import Judgement
+    from adamcli.store import Result
 
 _UNSUPPORTED = 3
 
@@ -54,7 +55,6 @@ def claims(
 
 def _judged(claims: Sequence[Claim], request: Request) -> list[tuple[Claim, Judgement]]:
     """Every claim with its judgement; each experiment is carried out once."""
-    from adamcli import stats
     from adamcli.cli.session import carry_out
 
     by_experiment: dict[str, list[Claim]] = {}
@@ -66,10 +66,21 @@ def _judged(claims: Sequence[Claim], request: Request) -> list[tuple[Claim, Judg
         if not request.silent:
             output.say(f"experiment {number} of {len(by_experiment)}: {directory}")
         result = carry_out(experiment, request, None)
-        for claim in own:
-            judgement = stats.judged(claim.hypothesis, experiment.runs, result.histories)
-            judgements[id(claim)] = judgement
+        judgements |= zip(map(id, own), _judgements(own, result), strict=True)
     return [(claim, judgements[id(claim)]) for claim in claims]
+
+
+def _judgements(claims: Sequence[Claim], result: Result) -> Iterator[Judgement]:
+    """What becomes of claims on one experiment."""
+    from adamcli import stats
+
+    experiment, histories = result.experiment, result.histories
+    outcomes = experiment.tuning.outcomes if experiment.tuning else ()
+    verdicts = stats.verdicts(histories) if outcomes else []
+    included = stats.audited(verdicts, experiment.inclusions)
+    for claim in claims:
+        doubts = stats.tuning_doubts(claim.hypothesis, outcomes, included)
+        yield stats.judged(claim.hypothesis, experiment.runs, histories, doubts)
 
 
 def _document(claim: Claim, judgement: Judgement) -> dict[str, Any]:

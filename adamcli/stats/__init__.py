@@ -85,6 +85,7 @@ from adamcli.stats.claims import (
     UNDECIDED,
     Judgement,
     judged,
+    tuning_doubts,
 )
 from adamcli.stats.comparing import DIFFERENCE, LOG_RATIO, share_better
 from adamcli.stats.contests import Contest, Hypothesis
@@ -208,6 +209,7 @@ __all__ = [
     "summarize",
     "time_to_target",
     "tuned",
+    "tuning_doubts",
     "verdicts",
     "widened",
     "wins",

@@ -17,7 +17,8 @@ sign test, of the values with a's handicapped by the margin. Then the claim is
                  better by the margin, or is worse
     undecided    neither: some interval contains the margin, or a test is not significant
     invalid      the runs cannot tell: some are missing or failed, fewer than 6 seeds, a metric
-                 that a run has not, or a verdict that rests on a label that is under-tuned
+                 that a run has not, or a verdict that rests on a label that is under-tuned:
+                 support on a baseline, refutation on a
 
 A diverged run counts as the worst, as in `verdicts`. The p of different claims are not
 adjusted for each other.
@@ -49,6 +50,7 @@ from adamcli.stats.aspects import Recorded
 from adamcli.stats.bootstrap import RESAMPLES
 from adamcli.stats.contests import Contest, Hypothesis, contests_of, unmeasured, values_of
 from adamcli.stats.judging import ALPHA, MIN_SEEDS
+from adamcli.stats.tuning import Inclusion, Tuned
 
 SUPPORTED = "supported"
 REFUTED = "refuted"
@@ -97,7 +99,7 @@ def judged(
     hypothesis: Hypothesis,
     planned: Iterable[Planned],
     histories: Iterable[Recorded],
-    under_tuned: Mapping[str, str] | None = None,
+    under_tuned: Mapping[tuple[str, str], str] | None = None,
     resamples: int = RESAMPLES,
 ) -> Judgement:
     """Whether a hypothesis holds.
@@ -106,7 +108,7 @@ def judged(
         hypothesis: fixed before the runs.
         planned: the runs that there should be, of these labels and of others.
         histories: those that there are; their order decides no number.
-        under_tuned: why labels, without the words of a cell, may be badly tuned.
+        under_tuned: why labels may be badly tuned, by problem and label, see `tuning_doubts`.
         resamples: of the bootstrap.
     """
     labels = {hypothesis.a, *hypothesis.baselines}
@@ -146,8 +148,36 @@ def _incomplete(wanted: Set[tuple[str, int]], there: Mapping[tuple[str, int], Re
     return f"{failed} of {len(wanted)} runs failed" if failed else ""
 
 
+def tuning_doubts(
+    hypothesis: Hypothesis, outcomes: Iterable[Tuned], included: Iterable[Inclusion]
+) -> dict[tuple[str, str], str]:
+    """Why labels may be under-tuned, by problem and label without the words of a cell.
+
+    The best value at an edge of the space speaks against any label: it may be better outside.
+    A label that loses to a special case of itself is a doubtful baseline. But who claims that
+    a is better, at a budget that is the same for all, has to show that it can be tuned.
+
+    Args:
+        outcomes: what tuning chose.
+        included: labels that lose to one that they contain.
+    """
+    doubts = {
+        (each.cell, each.label): f"its best {key} is at the {end} edge of what was tried"
+        for each in outcomes
+        for key, end in each.edges.items()
+    }
+    for each in included:
+        label = setting_of(each.label, each.cell)
+        if label != hypothesis.a:
+            contained = setting_of(each.contains, each.cell)
+            doubts[each.cell, label] = f"it loses to {contained}, which it contains"
+    return doubts
+
+
 def _verdict(
-    hypothesis: Hypothesis, contests: Sequence[Contest], under_tuned: Mapping[str, str]
+    hypothesis: Hypothesis,
+    contests: Sequence[Contest],
+    under_tuned: Mapping[tuple[str, str], str],
 ) -> Judgement:
     """The verdict that the contests carry."""
     fewest = min(contests, key=lambda contest: contest.n)
@@ -155,18 +185,31 @@ def _verdict(
         seeds = "1 seed" if fewest.n == 1 else f"{fewest.n} seeds"
         reason = f"{seeds}: below {MIN_SEEDS} no test can give p < {ALPHA}"
         return Judgement(INVALID, reason, fewest, tuple(contests))
-    margin = hypothesis.margin
-    behind = [each for each in contests if _is_behind(each, margin)]
-    doubtful = [each for each in contests if not _is_ahead(each, margin)]
-    decisive = min(behind or doubtful or contests, key=lambda contest: contest.effect)
+    behind = [each for each in contests if _is_behind(each, hypothesis.margin)]
+    doubtful = [each for each in contests if not _is_ahead(each, hypothesis.margin)]
     word = REFUTED if behind else UNDECIDED if doubtful else SUPPORTED
-    rests_on = {SUPPORTED: hypothesis.baselines, REFUTED: (hypothesis.a,), UNDECIDED: ()}[word]
-    blamed = [label for label in rests_on if label in under_tuned]
-    if blamed:
-        reason = f"{word}, but {blamed[0]} is under-tuned: {under_tuned[blamed[0]]}"
-        return Judgement(INVALID, reason, decisive, tuple(contests))
-    reason = "; ".join(_reasons(hypothesis, word, decisive, len(contests)))
-    return Judgement(word, reason, decisive, tuple(contests))
+    deciding = sorted(behind or doubtful or contests, key=lambda contest: contest.effect)
+    blames = [_blame(hypothesis, word, each, under_tuned) for each in deciding]
+    sound = [each for each, blame in zip(deciding, blames, strict=True) if not blame]
+    # One sound contest refutes; support needs all of them to be sound.
+    if not sound or (word == SUPPORTED and any(blames)):
+        reason = next(filter(None, blames))
+        return Judgement(INVALID, reason, deciding[blames.index(reason)], tuple(contests))
+    reason = "; ".join(_reasons(hypothesis, word, sound[0], len(contests)))
+    return Judgement(word, reason, sound[0], tuple(contests))
+
+
+def _blame(
+    hypothesis: Hypothesis,
+    word: str,
+    contest: Contest,
+    under_tuned: Mapping[tuple[str, str], str],
+) -> str:
+    """What is wrong with the label on which a verdict rests in a contest; empty if nothing."""
+    label = {SUPPORTED: contest.b, REFUTED: hypothesis.a}.get(word, "")
+    why = under_tuned.get((contest.cell, label), "")
+    where = f" on {contest.cell}" if contest.cell else ""
+    return f"{word}, but {label} is under-tuned{where}: {why}" if why else ""
 
 
 def _is_ahead(contest: Contest, margin: float) -> bool:
