@@ -60,5 +60,5 @@ def effect_in_words(hypothesis: Hypothesis, decisive: Contest | None) -> str:
     # Differences are those of accuracies, told in percentage points.
     unit, scale = (" times", 1) if hypothesis.aspect.is_factor else (" points", 100)
     sizes = (decisive.effect, decisive.low, decisive.high)
-    effect, low, high = (words.number(scale * size, 3) for size in sizes)
+    effect, low, high = (words.number(scale * size) for size in sizes)
     return f"{effect}{unit} ({low} to {high}), margin {scale * hypothesis.margin:g}"
