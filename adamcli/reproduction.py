@@ -38,7 +38,8 @@ class Difference(NamedTuple):
     """The first number that came out differently.
 
     Attributes:
-        metric: what it is: `test_loss`, `initial test_loss`, `W1[3,4]`, `trace W1[0,0] m_hat`, `status`.
+        metric: what it is: `test_loss`, `initial test_loss`, `W1[3,4]`, `trace W1[0,0] m_hat`,
+            `status`.
         epoch: the epoch in which it was recorded, 0 before the first step; None where there
             was none.
         step: the step after which it was recorded.
