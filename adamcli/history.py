@@ -76,6 +76,7 @@ class RunHistory:
         traces: for each traced parameter its series, each (T,), one value per step.
         layers: for each named array the `LAYER_SERIES`, each (T,), where they are recorded.
         failure: how its rule failed, None where it did not.
+        initial: the metrics of its task before the first step, as far as they are finite.
     """
 
     label: str
@@ -90,6 +91,7 @@ class RunHistory:
     traces: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     layers: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     failure: Failure | None = None
+    initial: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         wrong = [name for name, values in self.metrics.items() if values.shape != self.epochs.shape]

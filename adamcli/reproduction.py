@@ -38,8 +38,10 @@ class Difference(NamedTuple):
     """The first number that came out differently.
 
     Attributes:
-        metric: what it is: `test_loss`, `W1[3,4]`, `trace W1[0,0] m_hat`, `status`.
-        epoch: the epoch in which it was recorded; None where none was.
+        metric: what it is: `test_loss`, `initial test_loss`, `W1[3,4]`, `trace W1[0,0] m_hat`,
+            `status`.
+        epoch: the epoch in which it was recorded, 0 before the first step; None where there
+            was none.
         step: the step after which it was recorded.
         saved, retrained: both values; None for what is not there.
         deviation: how far they are apart, relative to the saved value; infinite where that
@@ -87,7 +89,12 @@ def reproduction(saved: RunHistory, retrained: RunHistory, tolerance: float) -> 
         tolerance: the largest deviation that is put down to rounding; 0 for none.
     """
     missing = [*_odd_ends(saved, retrained), *_odd_arrays(saved, retrained)]
-    series = [*_metrics(saved, retrained), *_traces(saved, retrained), *_params(saved, retrained)]
+    series = [
+        *_initial(saved, retrained),
+        *_metrics(saved, retrained),
+        *_traces(saved, retrained),
+        *_params(saved, retrained),
+    ]
     largest = max((float(_deviations(each).max(initial=0)) for each in series), default=0.0)
     beyond = _first(saved, missing, series, tolerance)
     if beyond is not None:
@@ -177,6 +184,14 @@ def _pairs(saved: RunHistory, retrained: RunHistory) -> Iterator[tuple[str, Arra
             yield name, before, now
 
 
+def _initial(saved: RunHistory, retrained: RunHistory) -> Iterator[_Series]:
+    """The metrics before the first step, where they were saved, each as a series of one."""
+    for name, value in saved.initial.items():
+        before, now = np.array([value]), np.array([retrained.initial.get(name, np.nan)])
+        scale = np.ones(1) if name.endswith("accuracy") else np.abs(before)
+        yield _Series(f"initial {name}", before, now, np.zeros(1, dtype=np.int64), scale)
+
+
 def _metrics(saved: RunHistory, retrained: RunHistory) -> Iterator[_Series]:
     """Every metric over the evaluations that both have."""
     count = min(len(saved.steps), len(retrained.steps))
@@ -231,6 +246,7 @@ def _difference(saved: RunHistory, series: _Series, place: int, deviation: float
     step = int(series.steps[place])
     at = int(np.searchsorted(saved.steps, step))
     epoch = int(saved.epochs[at]) if at < len(saved.epochs) else None
+    epoch = epoch if step else 0
     name = series.name
     if name in saved.params:
         entry = np.unravel_index(place, saved.params[name].shape)

@@ -24,6 +24,7 @@ def history(
     *,
     diverged_at: int | None = None,
     cell: str = "",
+    initial: Mapping[str, float] | None = None,
     **metrics: Sequence[float],
 ) -> RunHistory:
     length = max((len(values) for values in metrics.values()), default=0)
@@ -36,6 +37,7 @@ def history(
         epochs=np.arange(1, length + 1),
         steps=np.arange(1, length + 1) * 32,
         metrics={name: np.array(values, dtype=float) for name, values in metrics.items()},
+        initial=initial or {},
     )
 
 

@@ -360,6 +360,17 @@ def test_signs_of_zero_and_numbers_that_are_none():
     assert (gone.first.epoch, gone.first.deviation) == (2, np.inf)
 
 
+def test_what_it_was_before_the_first_step_counts():
+    before, after = (history(initial={"train_loss": loss}) for loss in (2.0, 2.5))
+    assert reproduction(before, before, 0).verdict is Verdict.IDENTICAL
+    found = reproduction(before, after, 0.1)
+    assert found.verdict is Verdict.DIFFERENT
+    assert found.first is not None
+    assert found.first[:3] == ("initial train_loss", 0, 0)
+    assert reproduction(before, history(), 0.1).verdict is Verdict.DIFFERENT
+    assert reproduction(history(), before, 0).verdict is Verdict.IDENTICAL  # an older directory
+
+
 def test_parameters_are_off_relative_to_the_largest_of_their_array():
     large = {"W1": np.array([[100.0, 1e-9], [0.0, 1.0]])}
     near = {"W1": large["W1"] + 1e-8}

@@ -45,6 +45,7 @@ def trained(runs, jobs=1):
 
 
 def assert_same_bits(one: RunHistory, other: RunHistory) -> None:
+    assert one.initial == other.initial != {}
     assert one.metrics.keys() == other.metrics.keys()
     for name in one.metrics:
         np.testing.assert_array_equal(one.metrics[name], other.metrics[name])
@@ -57,6 +58,15 @@ def assert_same_bits(one: RunHistory, other: RunHistory) -> None:
     for array, series in one.layers.items():
         for name, values in series.items():
             np.testing.assert_array_equal(values, other.layers[array][name])
+
+
+def test_metrics_before_the_first_step_are_those_of_the_start(runs):
+    history = trained(runs[:2])[runs[0].label, runs[0].seed]
+    (task,) = tasks = [runs[0].task]
+    problem = task.stacked(tasks)
+    start = {name: float(value[0]) for name, value in problem.evaluate(problem.start()).items()}
+    assert history.initial == start
+    assert start["train_loss"] > history.final("train_loss")
 
 
 def test_every_run_is_in_exactly_one_block(runs):

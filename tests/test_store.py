@@ -56,6 +56,8 @@ def test_everything_reads_back_exactly(saved, experiment):
         original = trained[history.key]
         np.testing.assert_array_equal(history.epochs, original.epochs)
         np.testing.assert_array_equal(history.steps, original.steps)
+        assert history.initial == original.initial
+        assert history.initial.keys() == original.metrics.keys() - {"grad_norm", "update_size"}
         for name, values in original.metrics.items():
             np.testing.assert_array_equal(history.metrics[name], values)
         for name, values in original.params.items():

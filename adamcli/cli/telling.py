@@ -14,6 +14,7 @@ from adamcli.config import Experiment
 from adamcli.stats import Verdict
 from adamcli.store import Result
 from adamcli.tables import (
+    aggregate_tables,
     audit_in_words,
     label_colours,
     sensitivity_table,
@@ -36,6 +37,7 @@ def show_result(
     told = [
         tuning_table(result.experiment),
         sensitivity_table(result),
+        aggregate_tables(result),
         verdicts_in_words(verdicts, label_colours(result.experiment.runs)),
         audit_in_words(result.experiment, verdicts),
     ]
@@ -67,6 +69,7 @@ def run_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:
         "verdicts": [asdict(verdict) for verdict in verdicts],
         **_tuning_document(result.experiment, verdicts),
         **_sensitivity_document(result),
+        **_aggregate_document(result),
     }
 
 
@@ -86,6 +89,12 @@ def _sensitivity_document(result: Result) -> dict[str, Any]:
     rates = result.experiment.rates
     curves = stats.sensitivities(result.histories, rates) if rates else []
     return {"sensitivity": [curve.document() for curve in curves]} if rates else {}
+
+
+def _aggregate_document(result: Result) -> dict[str, Any]:
+    """What came of all problems of a kind together, where there are several."""
+    found = stats.aggregates(result.histories, result.experiment.places)
+    return {"aggregates": [each.document() for each in found]} if found else {}
 
 
 def compare_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from adamcli.plugins import AnyPlugin
 from adamcli.problems import Kind, NetworkTask, Task
 from adamcli.problems.datafile import File
 from adamcli.schedules import Schedule
-from adamcli.stats import LEAST_RATES, Candidates, Rate, Tuned
+from adamcli.stats import LEAST_RATES, Candidates, Place, Rate, Tuned
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,11 @@ class Experiment:
             for b in labels.values()
             if a.cell == b.cell and (how := getattr(a.rule, "contains", {}).get(b.optimizer))
         }
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        """By label the kind of its problem, and its name without that of the problem."""
+        return {r.label: Place(r.kind, setting_of(r.label, r.cell)) for r in self.runs}
 
     @cached_property
     def rates(self) -> dict[str, Rate]:

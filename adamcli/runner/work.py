@@ -13,6 +13,7 @@ from adamcli.config import Run
 from adamcli.errors import RuleError
 from adamcli.history import LAYER_SERIES, Failure, RunHistory, StackHistory
 from adamcli.layout import Layout
+from adamcli.problems import Problem
 from adamcli.recorder import Records
 from adamcli.runner.planning import Block
 from adamcli.training import Snapshot, Trainee, train
@@ -43,12 +44,12 @@ def train_block(block: Block, members: Sequence[Run]) -> Iterator[Progress]:
     first = members[0]
     problem = first.task.stacked([run.task for run in members])
     trainees = [_trainee(run, problem.layout) for run in members]
-    kept = StackHistory(len(members))
+    kept, initial = StackHistory(len(members)), _initial(problem)
     for snapshot in train(problem, trainees, epochs=first.task.epochs, eval_every=first.eval_every):
         recorded = snapshot.traces, snapshot.layers
         kept.append(snapshot.epoch, snapshot.step, snapshot.metrics, *recorded)
         done = snapshot.epoch == first.task.epochs or snapshot.all_stopped
-        finished = _histories(members, kept, snapshot, problem.layout) if done else ()
+        finished = _histories(members, initial, kept, snapshot, problem.layout) if done else ()
         yield Progress(block, snapshot, finished)
 
 
@@ -64,8 +65,18 @@ def _trainee(run: Run, layout: Layout) -> Trainee:
     return Trainee(run.rule, run.schedule, run.clip_norm, records, run.wrapping)
 
 
+def _initial(problem: Problem) -> dict[str, np.ndarray]:
+    """The metrics of every run before the first step, each (R,)."""
+    with np.errstate(all="ignore"):  # the first layers of a network may overflow
+        return problem.evaluate(problem.start())
+
+
 def _histories(
-    members: Sequence[Run], kept: StackHistory, last: Snapshot, layout: Layout
+    members: Sequence[Run],
+    initial: dict[str, np.ndarray],
+    kept: StackHistory,
+    last: Snapshot,
+    layout: Layout,
 ) -> tuple[RunHistory, ...]:
     """What is kept of each run of a finished stack."""
     histories = []
@@ -93,6 +104,7 @@ def _histories(
                 traces=traces,
                 layers=_layers(run, kept, row, taken, [*arrays]),
                 failure=failure,
+                initial={n: float(v[row]) for n, v in initial.items() if np.isfinite(v[row])},
             )
         )
     return tuple(histories)

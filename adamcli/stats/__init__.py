@@ -10,6 +10,7 @@ own, so a number depends on the runs alone, not on their order nor on what else 
     paired       sign-flip test, Holm, Simes, what n pairs would have shown
     targets      time to target, the share that reached it, paired order
     problems     normalised scores, performance profiles
+    aggregate    both, for all problems of a kind
     summary      `summarize`, `wins`
     judging      `verdicts`: a better, b better, not distinguishable, no verdict
     comparing    the numbers of a verdict
@@ -75,6 +76,7 @@ the paired difference, against b:
     3 labels, d = 1.5             100.0   99.9  100.0  100.0  100.0  100.0
 """
 
+from adamcli.stats.aggregate import FACTORS, Aggregate, Place, aggregates
 from adamcli.stats.aspects import FORMS, LESS, MORE, Aspect, aspect_of
 from adamcli.stats.averages import Statistic, iqm, mean, median
 from adamcli.stats.bootstrap import bca_interval, bootstrap_interval, stratified_interval, widened
@@ -145,6 +147,7 @@ __all__ = [
     "A_BETTER",
     "B_BETTER",
     "DIFFERENCE",
+    "FACTORS",
     "FORMS",
     "INVALID",
     "LEAST_RATES",
@@ -159,6 +162,7 @@ __all__ = [
     "SCORES",
     "SUPPORTED",
     "UNDECIDED",
+    "Aggregate",
     "Aspect",
     "Budget",
     "Candidates",
@@ -168,6 +172,7 @@ __all__ = [
     "Inclusion",
     "Judgement",
     "Order",
+    "Place",
     "Range",
     "Rate",
     "Searched",
@@ -181,6 +186,7 @@ __all__ = [
     "Tuned",
     "Verdict",
     "Wins",
+    "aggregates",
     "aspect_of",
     "audited",
     "bca_interval",

@@ -79,6 +79,33 @@ def stratified_interval(
     return _quantile(estimates, outside), -_quantile(-estimates[..., ::-1], outside)
 
 
+def paired_interval(
+    strata: Sequence[Array],
+    statistic: Callable[[Array], Array],
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> tuple[Array, Array]:
+    """The percentile interval of a statistic of runs that are paired by columns.
+
+    As `stratified_interval`, but a column of a stratum, the runs of all labels at one seed,
+    is drawn as a whole.
+
+    Args:
+        strata: for each problem its (L, n), columns in an order that says nothing.
+        statistic: maps the columns of all problems side by side, (L, ..., N), to (K, ...).
+        rng: draws the first problem's indices, its children those of the others.
+        resamples: how many samples are drawn.
+        level: the share of resamples between the ends.
+
+    Returns:
+        The lower and the upper end, each (K,); NaN where a problem has fewer than two runs.
+    """
+    estimates = _estimates_in_order(strata, statistic, rng, resamples)
+    outside = (1 - level) / 2
+    return _quantile(estimates, outside), -_quantile(-estimates[..., ::-1], outside)
+
+
 def bca_interval(
     strata: Sequence[Array],
     statistic: Statistic,
@@ -133,10 +160,17 @@ def _estimates(
 
     All NaN where a stratum has one value: nothing is known of how it varies.
     """
-    if min(values.shape[-1] for values in strata) < 2:
-        return np.full((*strata[0].shape[:-1], resamples), np.nan)
     ordered = [np.sort(values, axis=-1) for values in strata]  # the order of runs must not matter
-    pieces = [statistic(drawn) for drawn in _draws(ordered, rng, resamples)]
+    return _estimates_in_order(ordered, statistic, rng, resamples)
+
+
+def _estimates_in_order(
+    strata: Sequence[Array], statistic: Statistic, rng: np.random.Generator, resamples: int
+) -> Array:
+    """The same of runs as they come."""
+    if min(values.shape[-1] for values in strata) < 2:
+        return np.full((*statistic(_together(strata)).shape, resamples), np.nan)
+    pieces = [statistic(drawn) for drawn in _draws(strata, rng, resamples)]
     return np.sort(np.concatenate(pieces, axis=-1), axis=-1)
 
 

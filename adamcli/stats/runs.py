@@ -64,6 +64,11 @@ class Trained(Protocol):
         """What was measured, (E,) each."""
         ...
 
+    @property
+    def initial(self) -> Mapping[str, float]:
+        """The metrics before the first step, empty where they are not known."""
+        ...
+
     def final(self, metric: str) -> float:
         """The last value; NaN if it did not finish."""
         ...

@@ -305,6 +305,7 @@ def _manifest(
                 "status": history.status,
                 "diverged_at": history.diverged_at,
                 "failure": asdict(history.failure) if history.failure else None,
+                "initial": dict(history.initial),
             }
             for history in histories
         ],

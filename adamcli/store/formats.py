@@ -83,6 +83,7 @@ def history_from(
         steps=np.array(columns.get("step", []), dtype=np.int64),
         metrics={name: np.array(columns.get(name, []), dtype=np.float64) for name in measured},
         failure=Failure(**failure) if failure else None,
+        initial=entry.get("initial", {}),  # older directories have none
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adamcli.tables.aggregate import aggregate_tables
 from adamcli.tables.checks import properties_table, replay_table, rules_table
 from adamcli.tables.claims import claims_table, effect_in_words
 from adamcli.tables.grid import stack
@@ -25,6 +26,7 @@ from adamcli.tables.verdicts import verdicts_in_words
 __all__ = [
     "LiveView",
     "Mode",
+    "aggregate_tables",
     "audit_in_words",
     "claims_table",
     "comparison_table",
