@@ -62,6 +62,11 @@ def test_the_experiments_of_the_readme_load(tmp_path):
     assert runs == [3 * 3 * 20, 2 * 2 * 10, 2 * 20]
 
 
+def test_every_shipped_claim_is_in_the_readme():
+    for claim in config.load_claims(config.shipped(config.CLAIM)):
+        assert f"[{claim.sentence}]({claim.file})" in README
+
+
 def test_the_optimizer_of_the_readme_is_the_shipped_one(tmp_path):
     (block,) = (block for language, block in BLOCKS if language == "python")
     (tmp_path / "plain_sign.py").write_text(block)

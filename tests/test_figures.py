@@ -29,11 +29,12 @@ from adamcli.figures.scales import limits, log_ticks, plain, power, shown
 from adamcli.figures.style import WIDTH
 from adamcli.history import RunHistory
 from adamcli.optimizers import Wrapping
-from adamcli.palette import RULE_STYLES, run_styles
+from adamcli.palette import RULE_STYLES, run_styles, setting_of
 from adamcli.problems import DATASETS, predict
 from adamcli.problems.datasets import Blobs, Moons, Spiral
 from adamcli.runner import train_runs
 from adamcli.schedules import Constant
+from adamcli.stats import Place
 
 TRIO = ("sgdm", "rmsprop", "adam")
 
@@ -62,6 +63,10 @@ class Named:
     runs: tuple[Run, ...]
     tuning: Tuning | None = None
     rates: tuple[str, ...] = ()
+
+    @property
+    def places(self):
+        return {run.label: Place(run.kind, setting_of(run.label, run.cell)) for run in self.runs}
 
 
 @dataclass(frozen=True)
@@ -177,7 +182,7 @@ def test_a_sweep_has_curves_per_cell_and_one_boundary():
         for name in ("sgdm", "adam")
     ]
     result = trained(*runs)
-    assert names(result)[:3] == ["curves-noise=0.1", "curves-noise=0.2", "boundary"]
+    assert names(result)[:4] == ["curves-noise=0.1", "curves-noise=0.2", "profile", "boundary"]
     figure = drawn(result, "curves-noise=0.2")
     assert legend(figure) == ["sgdm", "adam"]
     assert "test, noise=0.2" in texts(figure)

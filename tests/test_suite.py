@@ -186,3 +186,23 @@ def test_the_shipped_suite_has_twelve_problems_or_more_of_every_kind():
     runs = config.load(ROOT / "configs/suite.yaml").runs
     assert len({run.problem for run in runs}) >= 12
     assert {run.kind for run in runs} == {"network", "surface", "stress"}
+
+
+def test_problems_of_a_kind_are_put_together_in_words_json_and_a_figure(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mixed.yaml").write_text(SUITE)
+    assert run(["run", "mixed.yaml", "--json", "--seeds", "6"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (networks,) = told["aggregates"]
+    assert (networks["kind"], networks["problems"]) == ("network", ["two moons", "wave"])
+    assert networks["seeds"] == 6
+    assert [each["optimizer"] for each in networks["standings"]] == ["sgdm", "adam"]
+    assert all(
+        0 <= each["low"] <= each["iqm"] <= each["high"] <= 1 for each in networks["standings"]
+    )
+    assert len(networks["contrasts"]) == 1
+    assert "profile.png" in [Path(path).name for path in told["figures"]]
+    assert run(["show"]) == 0
+    assert "Across 2 networks, 6 seeds each" in capsys.readouterr().out

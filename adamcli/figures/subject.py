@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from adamcli import stats
 from adamcli.history import RunHistory
 from adamcli.palette import Style, run_styles, setting_of
-from adamcli.stats import Rate, Tuned
+from adamcli.stats import Place, Rate, Tuned
 from adamcli.text import slug
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Subject:
         styles: of every label.
         tuned: what was chosen for each optimizer on each problem, if anything was tuned.
         rates: by label its curve and its learning rate, of optimizers that have many of them.
+        places: where every label stands among several problems.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Subject:
     styles: dict[str, Style]
     tuned: tuple[Tuned, ...] = ()
     rates: Mapping[str, Rate] = field(default_factory=dict)
+    places: Mapping[str, Place] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: Result) -> Subject:
@@ -90,9 +92,9 @@ class Subject:
         runs = result.experiment.runs
         pairs = ((run, histories.get((run.label, run.seed))) for run in runs)
         trained = tuple(Trained(run, history) for run, history in pairs if history is not None)
-        name, tuning = result.experiment.name, result.experiment.tuning
-        tuned = tuning.outcomes if tuning else ()
-        return cls(name, trained, run_styles(runs), tuned, result.experiment.rates)
+        whole = result.experiment
+        tuned = whole.tuning.outcomes if whole.tuning else ()
+        return cls(whole.name, trained, run_styles(runs), tuned, whole.rates, whole.places)
 
     def cells(self) -> dict[str, list[Trained]]:
         """The trained runs by cell; without a sweep there is one cell with an empty name."""

@@ -76,7 +76,7 @@ the paired difference, against b:
     3 labels, d = 1.5             100.0   99.9  100.0  100.0  100.0  100.0
 """
 
-from adamcli.stats.aggregate import FACTORS, Aggregate, Place, aggregates
+from adamcli.stats.aggregate import FACTORS, Aggregate, Place, Standing, aggregates
 from adamcli.stats.aspects import FORMS, LESS, MORE, Aspect, aspect_of
 from adamcli.stats.averages import Statistic, iqm, mean, median
 from adamcli.stats.bootstrap import bca_interval, bootstrap_interval, stratified_interval, widened
@@ -178,6 +178,7 @@ __all__ = [
     "Searched",
     "Sensitivity",
     "Spread",
+    "Standing",
     "Statistic",
     "Summary",
     "Target",
