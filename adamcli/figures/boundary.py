@@ -17,8 +17,7 @@ from adamcli.figures.fields import Extent, Field, extent_of, field, split_of
 from adamcli.figures.glyphs import columns, drawable, inscribe
 from adamcli.figures.scales import set_linear_ticks
 from adamcli.figures.style import FAINT, INK, WIDTH, Page, look
-from adamcli.figures.subject import Plan, Plans, Subject, Trained, by_label
-from adamcli.figures.targets import accuracy_of
+from adamcli.figures.subject import Plan, Plans, Subject, Trained, accuracy_of, by_label
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
 from adamcli.palette import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILLION

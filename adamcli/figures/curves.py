@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -23,14 +22,14 @@ from adamcli.figures.scales import (
     set_scale,
     shown,
 )
-from adamcli.figures.style import Page, look
+from adamcli.figures.style import Page, look, pen
 from adamcli.figures.subject import (
+    Most,
     Plans,
     Subject,
     Trained,
     by_label,
-    plans_by_cell,
-    with_fewer_labels,
+    plans_of_best,
 )
 from adamcli.history import RunHistory, Status
 from adamcli.layout import Array
@@ -52,8 +51,7 @@ PANELS = (
     Panel("mean update |Δθ|, last step of the epoch", ("update_size",), log=True),
 )
 
-MAX_CELLS = 16
-MAX_LABELS = 16
+_MOST = Most(cells=16, labels=16)
 
 # More single seeds than this only add ink.
 _FAINT_SEEDS = 10
@@ -121,9 +119,7 @@ def _quartiles(seeds: Array) -> Array:
 
 def plans(subject: Subject) -> Plans:
     """A figure of each cell."""
-    subject, cells, notes = with_fewer_labels(subject, "curves", subject.cells(), MAX_LABELS)
-    figures, left_out = plans_by_cell("curves", cells, MAX_CELLS, partial(_draw, subject))
-    return figures, notes + left_out
+    return plans_of_best(subject, "curves", subject.cells(), _MOST, _draw)
 
 
 @look()
@@ -181,8 +177,8 @@ def _fill_panel(
         for metric in metrics:
             line = curve([one.history for one in group], metric)
             dash = styles[label].dash if len(metrics) == 1 else _SPLIT_DASHES[metric]
-            pen = _Pen(styles[label], dash, place / len(groups), metric == metrics[-1])
-            _draw_curve(axes, line, pen, panel.log)
+            how = _Pen(styles[label], dash, place / len(groups), metric == metrics[-1])
+            _draw_curve(axes, line, how, panel.log)
             _mark_stops(axes, group, metric, styles[label].colour)
     axes.set_title(_title(panel, metrics))
     set_linear_ticks(axes.xaxis, count=6, whole=True)
@@ -218,23 +214,19 @@ def _title(panel: Panel, metrics: Sequence[str]) -> str:
     return f"training {panel.title}"
 
 
-def _draw_curve(axes: Axes, line: Curve, pen: _Pen, log: bool) -> None:
+def _draw_curve(axes: Axes, line: Curve, how: _Pen, log: bool) -> None:
     """The median with markers, and for several seeds the band and faint single seeds."""
     if not len(line.epochs):
         return
-    if pen.spread and len(line.seeds) > 1:
-        _draw_seeds(axes, line, pen.style.colour, log)
+    if how.spread and len(line.seeds) > 1:
+        _draw_seeds(axes, line, how.style.colour, log)
     every = max(1, len(line.epochs) // _MARKERS)
     axes.plot(
         line.epochs,
         shown(line.median, log),
-        color=pen.style.colour,
-        dashes=pen.dash or (None, None),
-        marker=pen.style.marker,
-        markevery=(int(pen.shift * every), every),
-        markeredgecolor="white",
-        markeredgewidth=0.5,
+        markevery=(int(how.shift * every), every),
         zorder=3,
+        **(pen(how.style) | {"dashes": how.dash or (None, None)}),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from adamcli.figures.glyphs import columns, drawable, inscribe
-from adamcli.figures.style import WIDTH, Page
+from adamcli.figures.style import WIDTH, Page, pen
 from adamcli.palette import Style
 
 ROW = 0.2
@@ -48,12 +48,4 @@ def add_legend(page: Page, handles: Sequence[Line2D], entries: Sequence[str], co
 
 def sample(style: Style, marker: bool = True) -> Line2D:
     """A sample of a label's line."""
-    return Line2D(
-        [],
-        [],
-        color=style.colour,
-        dashes=style.dash or (None, None),
-        marker=style.marker if marker else "",
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-    )
+    return Line2D([], [], **(pen(style) if marker else pen(style) | {"marker": ""}))

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from adamcli import stats
 from adamcli.figures import legend
 from adamcli.figures.scales import limits, plain, set_linear_ticks
-from adamcli.figures.style import Page, look
+from adamcli.figures.style import Page, dot, look, pen
 from adamcli.figures.subject import Plan, Plans, Subject
 from adamcli.palette import Style
 from adamcli.stats import FACTORS, Aggregate, Standing
@@ -76,14 +76,7 @@ def _fill_scores(axes: Axes, standings: list[Standing], styles: list[Style]) -> 
     axes.set_xticks([])
     for place, (each, style) in enumerate(zip(standings, styles, strict=True)):
         axes.plot([place, place], [each.low, each.high], color=style.colour, linewidth=2)
-        axes.plot(
-            [place],
-            [each.iqm],
-            color=style.colour,
-            marker=style.marker,
-            markersize=8,
-            markeredgecolor="white",
-        )
+        axes.plot([place], [each.iqm], markersize=8, **dot(style))
 
 
 def _fill_profiles(axes: Axes, standings: list[Standing], styles: list[Style]) -> None:
@@ -98,13 +91,4 @@ def _fill_profiles(axes: Axes, standings: list[Standing], styles: list[Style]) -
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel("k")
     for place, (each, style) in enumerate(zip(standings, styles, strict=True)):
-        axes.plot(
-            FACTORS,
-            each.profile,
-            drawstyle="steps-post",
-            color=style.colour,
-            dashes=style.dash or (None, None),
-            marker=style.marker,
-            markevery=(place, 8),
-            markeredgecolor="white",
-        )
+        axes.plot(FACTORS, each.profile, drawstyle="steps-post", markevery=(place, 8), **pen(style))

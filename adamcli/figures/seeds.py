@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,21 +14,20 @@ from adamcli import stats
 from adamcli.figures import legend
 from adamcli.figures.glyphs import fit
 from adamcli.figures.scales import limits, set_scale
-from adamcli.figures.style import INK, Page, look
+from adamcli.figures.style import INK, Page, dot, look
 from adamcli.figures.subject import (
+    Most,
     Plans,
     Subject,
     Trained,
     by_label,
-    plans_by_cell,
-    with_fewer_labels,
+    plans_of_best,
 )
 from adamcli.layout import Array
 from adamcli.palette import Style
 from adamcli.stats import LOG_RATIO, Spread, Verdict
 
-MAX_CELLS = 4
-MAX_LABELS = 12
+_MOST = Most(cells=4, labels=12)
 
 _LEFT, _TOP, _GAP, _PANEL = 0.58, 0.86, 0.62, (3.56, 2.6)
 
@@ -73,9 +71,7 @@ class _Panel(NamedTuple):
 
 def plans(subject: Subject) -> Plans:
     """A figure of each cell in which several labels have several seeds."""
-    subject, cells, notes = with_fewer_labels(subject, "seeds", subject.paired_cells(), MAX_LABELS)
-    figures, left_out = plans_by_cell("seeds", cells, MAX_CELLS, partial(_draw, subject))
-    return figures, notes + left_out
+    return plans_of_best(subject, "seeds", subject.paired_cells(), _MOST, _draw)
 
 
 @look()
@@ -196,7 +192,7 @@ def _draw_seeds(axes: Axes, place: int, column: Column) -> None:
     x = place + _FIRST + column.seeds * (_LAST - _FIRST)
     values = np.clip(column.values, *axes.get_ylim())
     beyond = values != column.values
-    axes.plot(x[~beyond], values[~beyond], linestyle="none", alpha=0.85, **_dots(column.style))
+    axes.plot(x[~beyond], values[~beyond], linestyle="none", alpha=0.85, **dot(column.style))
     cross: dict[str, Any] = {
         "marker": "x",
         "markersize": 6,
@@ -215,20 +211,10 @@ def _draw_average(axes: Axes, x: float, column: Column) -> None:
         return
     low, middle, high = np.clip([column.low, column.middle, column.high], *axes.get_ylim())
     axes.plot([x, x], [low, high], color=INK, linewidth=1.2, marker="_", markersize=6)
-    dot = _dots(column.style) | {"markersize": 7, "markeredgecolor": INK}
-    axes.plot([x], [middle], zorder=4, **dot)
-
-
-def _dots(style: Style) -> dict[str, Any]:
-    """How the seeds of a label are drawn."""
-    return {
-        "color": style.colour,
-        "marker": style.marker,
-        "markeredgecolor": "white",
-        "markeredgewidth": 0.5,
-    }
+    large = dot(column.style) | {"markersize": 7, "markeredgecolor": INK}
+    axes.plot([x], [middle], zorder=4, **large)
 
 
 def _sample(style: Style) -> Line2D:
     """A point as in the panels, for the legend."""
-    return Line2D([], [], linestyle="none", **_dots(style))
+    return Line2D([], [], linestyle="none", **dot(style))

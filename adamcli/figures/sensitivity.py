@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from adamcli import stats
 from adamcli.figures import legend
 from adamcli.figures.scales import hide_x, limits, set_linear_ticks, set_log_x, set_scale, shown
-from adamcli.figures.style import WIDTH, Page, look
+from adamcli.figures.style import WIDTH, Page, look, pen
 from adamcli.figures.subject import Plans, Subject, Trained, plans_by_cell
 from adamcli.palette import Style, curve_styles
 from adamcli.stats import Sensitivity
@@ -76,15 +76,7 @@ def _fill_losses(axes: Axes, curves: Sequence[Sensitivity], styles: Sequence[Sty
         bottom, top = axes.get_ylim()
         low, high = (np.clip(ends, bottom, top) for ends in (curve.low, curve.high))
         axes.fill_between(curve.lr, low, high, color=style.colour, alpha=0.15, linewidth=0)
-        axes.plot(
-            curve.lr,
-            shown(curve.iqm, log),
-            color=style.colour,
-            dashes=style.dash or (None, None),
-            marker=style.marker,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-        )
+        axes.plot(curve.lr, shown(curve.iqm, log), **pen(style))
         _mark_good(axes, curve, style, log)
 
 
@@ -103,12 +95,4 @@ def _fill_stops(axes: Axes, curves: Sequence[Sensitivity], styles: Sequence[Styl
     axes.set_ylim(-0.06, 1.06)
     set_linear_ticks(axes.yaxis, count=2)
     for curve, style in zip(curves, styles, strict=True):
-        axes.plot(
-            curve.lr,
-            curve.stopped,
-            color=style.colour,
-            dashes=style.dash or (None, None),
-            marker=style.marker,
-            markeredgecolor="white",
-            markeredgewidth=0.5,
-        )
+        axes.plot(curve.lr, curve.stopped, **pen(style))

@@ -23,6 +23,7 @@ from matplotlib.transforms import ScaledTranslation
 from adamcli.figures.glyphs import MAIN, fit
 from adamcli.figures.png import encode
 from adamcli.layout import Array
+from adamcli.palette import Style
 
 WIDTH = 8.5
 """Inches. At 180 dots per inch, and shown 850 pixels wide, 9 points are 12.5 pixels."""
@@ -126,6 +127,21 @@ def _vectors(figure: Figure, fmt: str) -> bytes:
     file = io.BytesIO()
     figure.savefig(file, format=fmt, metadata=_ANONYMOUS[fmt])
     return file.getvalue()
+
+
+def dot(style: Style) -> dict[str, Any]:
+    """How a label's points are drawn, as arguments of `Axes.plot`."""
+    return {
+        "color": style.colour,
+        "marker": style.marker,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.5,
+    }
+
+
+def pen(style: Style) -> dict[str, Any]:
+    """How a label's line with its markers is drawn, as arguments of `Axes.plot`."""
+    return {**dot(style), "dashes": style.dash or (None, None)}
 
 
 class Page:

@@ -113,31 +113,46 @@ class Subject:
         return paired
 
 
-def with_fewer_labels(
-    subject: Subject, family: str, cells: Mapping[str, Sequence[Trained]], most: int
-) -> tuple[Subject, dict[str, list[Trained]], list[str]]:
-    """The cells with at most so many labels each, the best ones, and a line on the others.
+class Most(NamedTuple):
+    """How many figures a family has at most, and how many labels each of them shows."""
 
-    Where there are more, a curve over learning rates is represented by the best of its labels,
-    and those that are left have styles as if there were no others.
+    cells: int
+    labels: int
+
+
+def plans_of_best(
+    subject: Subject,
+    family: str,
+    cells: Mapping[str, Sequence[Trained]],
+    most: Most,
+    draw: Callable[[Subject, str, Sequence[Trained]], Figure],
+) -> Plans:
+    """As `plans_by_cell`, of the best labels of each cell where there are too many.
+
+    Then a curve over learning rates is represented by the best of its labels, and those that
+    are left have styles as if there were no others.
     """
     kept: dict[str, list[Trained]] = {}
     for cell, trained in cells.items():
         groups = by_label(trained)
-        labels = {*groups} if len(groups) <= most else _foremost(groups, subject.rates, most)
+        labels = _foremost(groups, subject.rates, most.labels)
         kept[cell] = [one for one in trained if one.run.label in labels]
     had, have = (sum(len(by_label(t)) for t in each.values()) for each in (cells, kept))
-    if have == had:
-        return subject, kept, []
-    styles = run_styles(one.run for trained in kept.values() for one in trained)
-    left = f"{family}: the best {have} of {had} labels, the others are left out"
-    return replace(subject, styles=styles), kept, [left]
+    notes = []
+    if have < had:
+        styles = run_styles(one.run for trained in kept.values() for one in trained)
+        subject = replace(subject, styles=styles)
+        notes = [f"{family}: the best {have} of {had} labels, the others are left out"]
+    figures, left_out = plans_by_cell(family, kept, most.cells, partial(draw, subject))
+    return figures, notes + left_out
 
 
 def _foremost(
     groups: Mapping[str, Sequence[Trained]], rates: Mapping[str, Rate], most: int
 ) -> set[str]:
-    """The labels of the lowest final losses, at most one of each curve."""
+    """All labels or, of too many, those of the lowest final losses, at most one of a curve."""
+    if len(groups) <= most:
+        return {*groups}
     score, *_ = stats.ranking_scores(one.history for t in groups.values() for one in t).values()
     medians = {
         label: float(np.median([stats.final(one.history, score) for one in group]))
@@ -163,6 +178,13 @@ def plans_by_cell(
         Plan(f"{family}-{slug(cell)}" if cell else family, partial(draw, cell, trained))
         for cell, trained in islice(cells.items(), most)
     ], notes
+
+
+def accuracy_of(histories: Sequence[RunHistory]) -> str:
+    """The accuracy on held-out data, else on training data; empty where there is none."""
+    names = ("test_accuracy", "validation_accuracy", "train_accuracy")
+    measured = (n for n in names if any(len(h.metrics.get(n, ())) for h in histories))
+    return next(measured, "")
 
 
 def by_label(trained: Sequence[Trained]) -> dict[str, list[Trained]]:

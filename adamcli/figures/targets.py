@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,22 +11,22 @@ from matplotlib.figure import Figure
 from adamcli import stats
 from adamcli.figures import legend
 from adamcli.figures.scales import set_linear_ticks
-from adamcli.figures.style import Page, look
+from adamcli.figures.style import Page, look, pen
 from adamcli.figures.subject import (
+    Most,
     Plans,
     Subject,
     Trained,
+    accuracy_of,
     by_label,
-    plans_by_cell,
-    with_fewer_labels,
+    plans_of_best,
 )
 from adamcli.history import RunHistory
 from adamcli.layout import Array
 from adamcli.palette import Style
 from adamcli.stats import Target
 
-MAX_CELLS = 4
-MAX_LABELS = 12
+_MOST = Most(cells=4, labels=12)
 
 _LEFT, _TOP, _GAP, _PANEL = 0.58, 0.86, 0.3, (2.38, 1.95)
 _MARKERS = 4
@@ -35,26 +34,12 @@ _MARKERS = 4
 
 def plans(subject: Subject) -> Plans:
     """A figure of each cell in which several labels have several seeds and an accuracy."""
-    cells: Mapping[str, Sequence[Trained]] = {
+    cells = {
         cell: trained
         for cell, trained in subject.paired_cells().items()
         if accuracy_of([one.history for one in trained])
     }
-    subject, cells, notes = with_fewer_labels(subject, "targets", cells, MAX_LABELS)
-    figures, left_out = plans_by_cell("targets", cells, MAX_CELLS, partial(_draw, subject))
-    return figures, notes + left_out
-
-
-def accuracy_of(histories: Sequence[RunHistory]) -> str:
-    """The accuracy that has targets: on test data, else on training data; empty without any."""
-    return next(
-        (
-            name
-            for name in ("test_accuracy", "validation_accuracy", "train_accuracy")
-            if any(len(history.metrics.get(name, ())) for history in histories)
-        ),
-        "",
-    )
+    return plans_of_best(subject, "targets", cells, _MOST, _draw)
 
 
 @look()
@@ -105,14 +90,5 @@ def _set_axes(axes: Axes, end: float, *, numbers: bool) -> None:
 def _draw_course(axes: Axes, epochs: Array, reached: Array, style: Style, shift: float) -> None:
     """A staircase with a few markers; the shift, 0 to 1, keeps those of labels apart."""
     every = max(1, len(epochs) // _MARKERS)
-    axes.plot(
-        epochs,
-        reached,
-        drawstyle="steps-post",
-        color=style.colour,
-        dashes=style.dash or (None, None),
-        marker=style.marker,
-        markevery=(1 + int(shift * every), every),
-        markeredgecolor="white",
-        markeredgewidth=0.5,
-    )
+    marks = (1 + int(shift * every), every)
+    axes.plot(epochs, reached, drawstyle="steps-post", markevery=marks, **pen(style))

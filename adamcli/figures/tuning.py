@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from adamcli.figures import legend
 from adamcli.figures.scales import limits, set_linear_ticks, set_log_x, set_scale, shown
-from adamcli.figures.style import INK, Page, look
+from adamcli.figures.style import INK, Page, dot, look, pen
 from adamcli.figures.subject import Plans, Subject, Trained, by_label, plans_by_cell
 from adamcli.palette import Style
 from adamcli.stats import Tuned
@@ -91,9 +91,9 @@ def _draw_trials(axes: Axes, outcome: Tuned, style: Style) -> None:
     scores = np.array([trial.score for trial in outcome.trials])
     drawn = np.clip(scores, *axes.get_ylim())
     beyond = drawn != scores
-    pen: dict[str, Any] = {"linestyle": "none", "color": style.colour}
-    axes.plot(lr[~beyond], drawn[~beyond], marker=style.marker, markeredgecolor="white", **pen)
-    axes.plot(lr[beyond], drawn[beyond], marker="x", markersize=6, clip_on=False, **pen)
+    axes.plot(lr[~beyond], drawn[~beyond], linestyle="none", **dot(style))
+    cross: dict[str, Any] = {"linestyle": "none", "marker": "x", "markersize": 6}
+    axes.plot(lr[beyond], drawn[beyond], color=style.colour, clip_on=False, **cross)
     best = slice(outcome.chosen, outcome.chosen + 1)
     ring: dict[str, Any] = {
         "marker": "o",
@@ -118,12 +118,4 @@ def _fill_budgets(axes: Axes, outcomes: Sequence[Tuned], styles: Sequence[Style]
             for ends in (each.budget.low, each.budget.median, each.budget.high)
         )
         axes.fill_between(trials, low, high, color=style.colour, alpha=0.15, linewidth=0)
-        axes.plot(
-            trials,
-            shown(middle),
-            color=style.colour,
-            dashes=style.dash or (None, None),
-            marker=style.marker,
-            markevery=max(1, most // 5),
-            markeredgecolor="white",
-        )
+        axes.plot(trials, shown(middle), markevery=max(1, most // 5), **pen(style))
