@@ -37,7 +37,7 @@ from adamcli.config.sections import SUBJECTS, subjects_of, with_defaults
 from adamcli.config.selection import selected
 from adamcli.config.suite import label_of
 from adamcli.config.sweep import factors_of, resolved_sweep
-from adamcli.config.tuning import resolved_space, trial_tree, tuning_of
+from adamcli.config.tuning import Trials, trials_of
 from adamcli.errors import ConfigError, ConfigErrors
 from adamcli.optimizers import RULES
 from adamcli.plugins import AnyPlugin
@@ -97,50 +97,56 @@ def from_tree(
     known = grammar(plugins_of(root, plugins), words_of(root))
     whole, unfit = checked(known, root)
     factors, unswept = factors_of(root, known)
-    mistakes = [*mistakes, *(error for _, error in unfit), *unswept]
     trials, untried = _trials(root, whole, known)
-    mistakes += untried
-    places = {place for place, _ in unfit}
-    labels = [label for label, _ in optimizer_names(root)]
-    mistakes += _same_labels(root, "optimizers", labels, places) + _same_seeds(root)
-    labels = [label_of(entry) for entry in items_of(root, "problems")]
-    mistakes += _same_labels(root, "problems", labels, places) + _two_subjects(root)
+    repeated = _repeated(root, {place for place, _ in unfit})
+    mistakes = [*mistakes, *(error for _, error in unfit), *unswept, *untried, *repeated]
     if mistakes:
         raise as_one(mistakes)
+    experiment = _experiment(root, whole, factors, known, plugins)
+    if trials is None:
+        return experiment
+    own, tree = experiment.plugins, trials.tree
+    tried = _experiment(tree, checked(known, tree)[0], factors_of(tree, known)[0], known, own)
+    tune = {**experiment.resolved["tune"], "space": trials.written}
+    resolved = {**experiment.resolved, "tune": tune}
+    origins = _origins(resolved, root)
+    return replace(experiment, resolved=resolved, origins=origins, tuning=trials.tuning(tried))
+
+
+def _trials(root: Node, whole: Any, known: Grammar) -> tuple[Trials | None, list[PlacedError]]:
+    """The trials, if anything is tuned, and what is wrong with them."""
+    if whole is None or whole.tune is None:
+        return None, []
+    trials, mistakes = trials_of(root, whole, known)
+    return trials, mistakes + factors_of(trials.tree, known)[1]
+
+
+def _repeated(root: Node, unfit: Container[Path]) -> list[PlacedError]:
+    """What a file says twice: a label, a seed, what is minimised."""
+    labels = [label for label, _ in optimizer_names(root)]
+    mistakes = _same_labels(root, "optimizers", labels, unfit) + _same_seeds(root)
+    labels = [label_of(entry) for entry in items_of(root, "problems")]
+    return mistakes + _same_labels(root, "problems", labels, unfit) + _two_subjects(root)
+
+
+def _experiment(
+    root: Node,
+    whole: Any,
+    factors: Sequence[Factor],
+    known: Grammar,
+    plugins: Sequence[AnyPlugin],
+) -> Experiment:
+    """The experiment of a tree that is right by itself.
+
+    Raises:
+        ConfigError, ConfigErrors: its values do not go together.
+    """
     runs, mistakes = expanded(root, whole, factors, known)
     if mistakes:
         raise as_one(mistakes)
     own = used(known.plugins, {run.optimizer for run in runs}, plugins)
     resolved = _resolved(whole, factors, own)
-    tuning = None
-    if trials is not None:
-        tuning = tuning_of(root, whole, known, _experiment(trials, known, own))
-        resolved["tune"]["space"] = resolved_space(root, whole, known)
-    origins = _origins(resolved, root)
-    return Experiment(whole.name, resolved, tuple(runs), origins, tuple(own), tuning)
-
-
-def _trials(root: Node, whole: Any, known: Grammar) -> tuple[Node | None, list[PlacedError]]:
-    """The tree of the trials, if anything is tuned, and what is wrong with it."""
-    if whole is None or whole.tune is None:
-        return None, []
-    tree, mistakes = trial_tree(root, whole, known)
-    return tree, mistakes + factors_of(tree, known)[1]
-
-
-def _experiment(tree: Node, known: Grammar, plugins: Sequence[AnyPlugin]) -> Experiment:
-    """The experiment of a tree of whose keys none is wrong.
-
-    Raises:
-        ConfigError: its values do not go together.
-    """
-    whole, _ = checked(known, tree)
-    factors, _ = factors_of(tree, known)
-    runs, mistakes = expanded(tree, whole, factors, known)
-    if mistakes:
-        raise as_one(mistakes)
-    resolved = _resolved(whole, factors, plugins)
-    return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, tree), tuple(plugins))
+    return Experiment(whole.name, resolved, tuple(runs), _origins(resolved, root), tuple(own))
 
 
 def read_tree(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import MISSING, dataclass, replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import (
     AfterValidator,
@@ -73,7 +73,7 @@ class Train:
     held_out: HeldOut = setting(
         "test",
         "the held-out points that are evaluated: those for the report, or those that tuning reads",
-        choices=("test", "validation"),
+        choices=get_args(HeldOut),
     )
 
 

@@ -7,7 +7,7 @@ their own, evaluated on points for validation, once, at the end of the training.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adamcli.config.experiment import Experiment, Tuning
@@ -33,12 +33,54 @@ from adamcli.stats import Candidates, Searched
 _DECADES = 2
 """How far around its default an lr is tried of which a plug-in publishes no range."""
 
-Spaces = Sequence[Mapping[str, Node]]
-"""For each optimizer the range of each setting that is tuned, as a sweep would write it."""
+Space = Mapping[str, Node]
+"""The range of each setting of an optimizer that is tuned, as a sweep would write it."""
 
 
-def trial_tree(root: Node, whole: Any, grammar: Grammar) -> tuple[Node, list[PlacedError]]:
-    """The tree of the trials, and all that is wrong with what `tune:` says.
+@dataclass(frozen=True)
+class Trials:
+    """What `tune:` asks for.
+
+    Attributes:
+        tree: the experiment that the trials are.
+        spaces: of every optimizer, with its label.
+    """
+
+    tree: Node
+    spaces: Sequence[tuple[str, Space]]
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """What `tune.space` says, every range written out."""
+        return {
+            f"{label}.{key}": plain(node)
+            for label, space in self.spaces
+            for key, node in space.items()
+        }
+
+    def tuning(self, trials: Experiment) -> Tuning:
+        """What is tried for every optimizer on every problem.
+
+        Args:
+            trials: the experiment of the tree.
+        """
+        values = trials.resolved["sweep"]["together"]
+        found: list[Candidates] = []
+        for i, (label, space) in enumerate(self.spaces):
+            searched = {
+                key: _searched(plain(node), values[f"optimizers.{i}.{key}"])
+                for key, node in space.items()
+            }
+            cells: dict[str, dict[str, None]] = {}
+            for run in trials.runs:
+                if run.base == label:
+                    cells.setdefault(run.cell, {})[run.label] = None
+            found += [Candidates(cell, label, searched, (*names,)) for cell, names in cells.items()]
+        return Tuning(trials, tuple(found))
+
+
+def trials_of(root: Node, whole: Any, grammar: Grammar) -> tuple[Trials, list[PlacedError]]:
+    """The trials that a file asks for, and all that is wrong with what `tune:` says.
 
     Args:
         root: the tree with defaults.
@@ -49,62 +91,30 @@ def trial_tree(root: Node, whole: Any, grammar: Grammar) -> tuple[Node, list[Pla
     refused = _refused_sweeps(root)
     mistakes += [*refused.values(), *_shared_seeds(root, whole), *_overridden(root, spaces)]
     halton: dict[str, Any] = {"n": Node(whole.tune.trials), "seed": Node(whole.tune.scramble)}
-    for i, space in enumerate(spaces):
-        halton |= {f"optimizers.{i}.{key}": node for key, node in space.items()}
-        root = _given_up(root, [("optimizers", i, *key.split(".")) for key in space])
-    seeds = [Node(seed) for seed in whole.tune.seeds]
-    swept = {k: v for k, v in root.children["sweep"].children.items() if k not in refused}
     tree = replace(root, value={k: v for k, v in root.children.items() if k != "tune"})
+    for i, (_, space) in enumerate(spaces):
+        halton |= {f"optimizers.{i}.{key}": node for key, node in space.items()}
+        tree = _given_up(tree, [("optimizers", i, *key.split(".")) for key in space])
+    swept = {k: v for k, v in root.children["sweep"].children.items() if k not in refused}
     tree = inserted(tree, ("sweep",), Node({**swept, "halton": Node(halton)}))
-    tree = inserted(tree, ("train", "seeds"), Node(seeds))
+    tree = inserted(tree, ("train", "seeds"), Node([Node(seed) for seed in whole.tune.seeds]))
     tree = inserted(tree, ("train", "held_out"), Node("validation"))
     tree = inserted(tree, ("train", "eval_every"), Node(_last(root, whole)))
     tree = inserted(tree, ("trace",), Node({"params": Node([])}))
-    return with_defaults(tree), mistakes
+    return Trials(with_defaults(tree), spaces), mistakes
 
 
-def tuning_of(root: Node, whole: Any, grammar: Grammar, trials: Experiment) -> Tuning:
-    """What is tuned, where, and with which trials.
-
-    Args:
-        trials: the experiment that `trial_tree` makes, without a mistake in it.
-    """
-    spaces, _ = _spaces(root, whole, grammar)
-    found = []
-    for (label, _), space, i in zip(optimizer_names(root), spaces, range(len(spaces)), strict=True):
-        searched = {
-            key: _searched(plain(node), trials.resolved["sweep"]["together"], i, key)
-            for key, node in space.items()
-        }
-        cells: dict[str, dict[str, None]] = {}
-        for run in trials.runs:
-            if run.base == label:
-                cells.setdefault(run.cell, {})[run.label] = None
-        found += [Candidates(cell, label, searched, (*names,)) for cell, names in cells.items()]
-    return Tuning(trials, tuple(found))
-
-
-def resolved_space(root: Node, whole: Any, grammar: Grammar) -> dict[str, Any]:
-    """What `tune.space` says, every range written out."""
-    spaces, _ = _spaces(root, whole, grammar)
-    labels = [label for label, _ in optimizer_names(root)]
-    return {
-        f"{label}.{key}": plain(node)
-        for label, space in zip(labels, spaces, strict=True)
-        for key, node in space.items()
-    }
-
-
-def _searched(span: Mapping[str, Any], values: Mapping[str, Any], i: int, key: str) -> Searched:
+def _searched(span: Mapping[str, Any], values: Sequence[float]) -> Searched:
     """The values that the trials give to one setting, and where they lie in its range."""
     ((scale, (low, high)),) = span.items()
     to = SCALES[scale].to
-    tried = values[f"optimizers.{i}.{key}"]
-    shares = tuple((to(value) - to(low)) / (to(high) - to(low)) for value in tried)
-    return Searched(float(low), float(high), scale, tuple(tried), shares)
+    shares = tuple((to(value) - to(low)) / (to(high) - to(low)) for value in values)
+    return Searched(float(low), float(high), scale, tuple(values), shares)
 
 
-def _spaces(root: Node, whole: Any, grammar: Grammar) -> tuple[Spaces, list[PlacedError]]:
+def _spaces(
+    root: Node, whole: Any, grammar: Grammar
+) -> tuple[list[tuple[str, Space]], list[PlacedError]]:
     """What is tuned of each optimizer: what its rule publishes and the file adds or replaces."""
     trials = whole.tune.trials
     spaces = [dict(_published(grammar, section.name, trials)) for section in whole.optimizers]
@@ -121,7 +131,8 @@ def _spaces(root: Node, whole: Any, grammar: Grammar) -> tuple[Spaces, list[Plac
             continue
         for _, i, *below in targets:
             spaces[int(i)][".".join(map(str, below))] = node
-    return spaces, mistakes
+    labels = [label for label, _ in optimizer_names(root)]
+    return [*zip(labels, spaces, strict=True)], mistakes
 
 
 def _published(grammar: Grammar, name: str, trials: int) -> Iterator[tuple[str, Node]]:
@@ -164,11 +175,11 @@ def _of_an_optimizer(root: Node, key: str) -> bool:
         return False
 
 
-def _overridden(root: Node, spaces: Spaces) -> list[PlacedError]:
+def _overridden(root: Node, spaces: Sequence[tuple[str, Space]]) -> list[PlacedError]:
     """Values from the command line that tuning would replace."""
     return [
         mistake_at(node, f"{brief(key)} is tuned", f"give tune.space.{label}.{key} a range instead")
-        for i, (space, (label, _)) in enumerate(zip(spaces, optimizer_names(root), strict=True))
+        for i, (label, space) in enumerate(spaces)
         for key, span in space.items()
         if (node := lookup(root, ("optimizers", i, *key.split(".")))) is not None
         and node.overrides
