@@ -37,9 +37,9 @@ def show_result(
     told = [
         tuning_table(result.experiment),
         sensitivity_table(result),
-        aggregate_tables(result),
         verdicts_in_words(verdicts, label_colours(result.experiment.runs)),
         audit_in_words(result.experiment, verdicts),
+        aggregate_tables(result),
     ]
     output.show(stack(table(result), *(each for each in told if each)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 
 from adamcli import palette, stats
 from adamcli.stats import FACTORS, Aggregate
@@ -54,7 +54,7 @@ def _table(aggregate: Aggregate, colours: dict[str, str]) -> RenderableType:
     seeds = words.count(aggregate.seeds, "seed")
     head = f"Across {len(aggregate.problems)} {KINDS[aggregate.kind]}, {seeds} each"
     table = grouped(["" for _ in rows], columns)
-    return stack(line(head, "bold"), table, *(line(text) for text in _pairs(aggregate)))
+    return stack(line(head, "bold"), table, Group(*(line(text) for text in _pairs(aggregate))))
 
 
 def _span(low: float, high: float) -> str:
