@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 # The command line pins BLAS to one thread before it imports NumPy; so do the tests.
@@ -12,6 +13,8 @@ for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
 import importlib.util
 
 import pytest
+
+from adamcli.cli.main import run
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,3 +35,15 @@ def _plain_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     for name, value in {"NO_COLOR": "1", "TERM": "dumb", "COLUMNS": "100"}.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Run a command line in this process: exit code, stdout, stderr."""
+
+    def call(*args: object) -> tuple[int, str, str]:
+        code = run([str(arg) for arg in args])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call

@@ -19,7 +19,6 @@ from test_tables import HOSTILE, shown
 
 from adamcli import plugins
 from adamcli.checks import Finding, Outcome, tally
-from adamcli.cli.main import run
 from adamcli.optimizers import RULES
 from adamcli.tables import properties_table, replay_table, rules_table
 from adamcli.text import safe
@@ -32,18 +31,6 @@ def folder(tmp_path, monkeypatch):
     yield tmp_path
     for number, handler in handlers.items():
         signal.signal(number, handler)
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run a command line in this process: exit code, stdout, stderr."""
-
-    def call(*args):
-        code = run([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from conftest import ROOT
 from histories import ended, history
 
 from adamcli import config, stats
-from adamcli.cli.main import run
 from adamcli.errors import ConfigError, ConfigErrors, mistakes_in
 from adamcli.history import Failure, RunHistory
 from adamcli.stats import Hypothesis, Inclusion, Searched, Trial, Tuned, aspect_of, judged
@@ -323,18 +322,12 @@ MIRRORED = CLAIM.replace("a: adam, b: sgdm", "a: sgdm, b: adam")
 
 
 @pytest.fixture
-def cli(tmp_path, monkeypatch, capsys):
-    """Run a command line in a folder with claim files: exit code, stdout, stderr."""
+def cli(cli, tmp_path, monkeypatch):
+    """Run a command line in a folder with claim files."""
     monkeypatch.chdir(tmp_path)
     Path("good.yaml").write_text(CLAIM)
     Path("bad.yaml").write_text(MIRRORED)
-
-    def call(*args):
-        code = run([*args])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+    return cli
 
 
 def test_claims_print_a_table_and_exit_by_strict(cli):

@@ -17,8 +17,6 @@ import jsonschema
 import pytest
 from conftest import ROOT, SHIPPED
 
-from adamcli.cli.main import run
-
 TINY = """
 name: tiny
 dataset: {name: moons, samples: 60, test_samples: 30}
@@ -34,18 +32,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY)
     return tmp_path
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run a command line in this process: exit code, stdout, stderr."""
-
-    def call(*args):
-        code = run([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def process(*args, **options):

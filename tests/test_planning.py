@@ -14,7 +14,6 @@ import pytest
 from conftest import ROOT
 
 from adamcli import config
-from adamcli.cli.main import run
 from adamcli.runner import estimate, plan
 from adamcli.text import duration, size
 
@@ -32,15 +31,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY)
     return tmp_path
-
-
-@pytest.fixture
-def cli(capsys):
-    def call(*args):
-        code = run([*map(str, args)])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def tiny(*sets):

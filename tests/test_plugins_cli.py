@@ -17,7 +17,6 @@ from conftest import ROOT
 from plugin_files import GOOD, TINY, marked, misbehaving, write
 
 from adamcli import config
-from adamcli.cli.main import run
 from adamcli.store import RunDirectory
 
 OWN = f"{TINY}plugins: [mine.py]\noptimizers: [{{name: adam, lr: 0.01}}, {{name: mine}}]\n"
@@ -34,18 +33,6 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "own.yaml").write_text(OWN)
     write(tmp_path, GOOD)
     return tmp_path
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run a command line in this process: exit code, stdout, stderr."""
-
-    def call(*args):
-        code = run([str(arg) for arg in args])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ import plugin_files
 import pytest
 from conftest import ROOT
 
-from adamcli.cli.main import run
 from adamcli.environment import environment
 from adamcli.history import RunHistory
 from adamcli.reproduction import Verdict, changes, reproduction, sample
@@ -38,15 +37,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY)
     return tmp_path
-
-
-@pytest.fixture
-def cli(capsys):
-    def call(*args):
-        code = run([*map(str, args)])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def train(cli, *sets):

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from adamcli import config, figures, stats, store
-from adamcli.cli.main import run
 from adamcli.stats import good_range
 
 SWEPT = """
@@ -31,15 +30,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "swept.yaml").write_text(SWEPT)
     return tmp_path
-
-
-@pytest.fixture
-def cli(capsys):
-    def call(*args):
-        code = run([*map(str, args)])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def swept(*sets):

@@ -12,7 +12,6 @@ import pytest
 from stacks import rule, snapshots, task
 
 from adamcli import config, stats
-from adamcli.cli.main import run
 from adamcli.errors import ConfigError, ConfigErrors
 from adamcli.optimizers import RULES
 from adamcli.stats import Candidates, Inclusion, Searched
@@ -32,15 +31,6 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(TINY)
     return tmp_path
-
-
-@pytest.fixture
-def cli(capsys):
-    def call(*args):
-        code = run([*map(str, args)])
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def tiny(*sets):
