@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 import numpy as np
 
@@ -57,6 +58,19 @@ its gradient as the rule is given it, of its update, and update over parameters.
 
 Taken = Mapping[int, Mapping[str, Array]]
 """What was recorded of some rows of a stack since the last evaluation, (steps, K) each."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All that a training needs to go on later with the same bits.
+
+    Attributes:
+        facts: plain values, as JSON has them.
+        arrays: by name; order of axes in memory counts, since sums depend on it.
+    """
+
+    facts: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 
 from adamcli.config import Run
+from adamcli.history import Memory
 from adamcli.runner.planning import Block
 from adamcli.runner.work import Progress, one_blas_thread, train_block
 
@@ -18,10 +20,14 @@ class Assignment(NamedTuple):
     Attributes:
         block: what the news of it are called.
         members: its runs.
+        memory: of an earlier training of it, from which it goes on.
+        every: seconds between two checkpoints.
     """
 
     block: Block
     members: tuple[Run, ...]
+    memory: Memory | None = None
+    every: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,8 @@ class InProcess:
         """News of one assignment after another."""
         with one_blas_thread():
             while self._left:
-                yield from train_block(*self._left.popleft())
+                assignment = self._left.popleft()
+                yield from train_block(assignment.block, assignment.members)
 
 
 def assignments(runs: Sequence[Run], blocks: Sequence[Block]) -> Iterator[Assignment]:

@@ -111,7 +111,7 @@ def _work(connection: Connection) -> None:
         while True:
             assignment = connection.recv()
             try:
-                for progress in train_block(*assignment):
+                for progress in train_block(assignment.block, assignment.members):
                     connection.send(_light(progress))
             except Exception:
                 connection.send(traceback.format_exc())

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from adamcli.config import Run
 from adamcli.errors import RuleError
-from adamcli.history import LAYER_SERIES, Failure, RunHistory, StackHistory
+from adamcli.history import LAYER_SERIES, Failure, Memory, RunHistory, StackHistory
 from adamcli.layout import Layout
 from adamcli.problems import Problem
 from adamcli.recorder import Records
@@ -32,6 +32,19 @@ class Progress:
     block: Block
     snapshot: Snapshot
     finished: tuple[RunHistory, ...] = ()
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """News of a block that can be taken up from here.
+
+    Attributes:
+        block: which runs it has, as places in the list given to `train_runs`.
+        memory: of its training, to be handed to it again.
+    """
+
+    block: Block
+    memory: Memory
 
 
 def train_block(block: Block, members: Sequence[Run]) -> Iterator[Progress]:

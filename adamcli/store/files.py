@@ -1,14 +1,22 @@
-"""Writing files so that a reader, or a crash, sees the old content or the new, never half."""
+"""Writing files so that a reader, or a crash, sees the old content or the new, never half.
+
+All that adamcli writes goes through here, and every operation passes `faults.before`.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from adamcli.errors import StorageError
+from adamcli.store import faults
+
+_TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
 @contextlib.contextmanager
@@ -24,23 +32,52 @@ def storage_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
-def write(path: Path, content: bytes) -> None:
-    """Replace a file: a temporary file beside it, flushed to disk, then renamed over it.
+class Writing:
+    """A file that is being written, piece by piece."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self._path, self._file = path, file
+
+    def write(self, piece: bytes | memoryview) -> int:
+        """Append bytes; how many."""
+        faults.before("write", self._path)
+        return self._file.write(piece)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Writing]:
+    """Replace a file by what is written in the block: a temporary file beside it, flushed to
+    disk, then renamed over it; nothing of it stays if the block ends with an exception.
 
     Raises:
         StorageError: the operating system refused; `path` is as it was before.
     """
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(path)
     with storage_errors(path):
         try:
+            faults.before("open", temporary)
             with temporary.open("xb") as file:
-                file.write(content)
+                yield Writing(temporary, file)
                 file.flush()
+                faults.before("fsync", temporary)
                 os.fsync(file.fileno())
+            faults.before("rename", path)
             temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
+            raise
         _sync_directory(path.parent)
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file by some bytes, as `writing` does.
+
+    Raises:
+        StorageError: the operating system refused; `path` is as it was before.
+    """
+    with writing(path) as file:
+        file.write(content)
 
 
 def remove(path: Path) -> None:
@@ -50,17 +87,51 @@ def remove(path: Path) -> None:
         StorageError: the operating system refused.
     """
     with storage_errors(path):
+        faults.before("unlink", path)
         path.unlink(missing_ok=True)
 
 
-def make_directory(path: Path) -> None:
-    """Create a directory and its parents where they are missing.
+def remove_directory(path: Path) -> None:
+    """Remove a directory of files, if it is there.
+
+    Raises:
+        StorageError: the operating system refused, or it holds directories.
+    """
+    with storage_errors(path), contextlib.suppress(FileNotFoundError):
+        for each in sorted(path.iterdir()):
+            remove(each)
+        faults.before("rmdir", path)
+        path.rmdir()
+        _sync_directory(path.parent)
+
+
+def clear_temporary(directory: Path) -> None:
+    """Remove the temporary files that a killed process left in a directory which we own.
+
+    Raises:
+        StorageError: the operating system refused.
+    """
+    with storage_errors(directory):
+        left = [path for path in directory.iterdir() if _TEMPORARY.fullmatch(path.name)]
+    for path in left:
+        remove(path)
+
+
+def make_directory(path: Path, *, parents: bool = True) -> None:
+    """Create a directory where it is missing.
+
+    Args:
+        parents: whether those above it are made too. Not within a run directory: one that
+            was removed is not to come back half.
 
     Raises:
         StorageError: the operating system refused.
     """
     with storage_errors(path):
-        path.mkdir(parents=True, exist_ok=True)
+        if not path.is_dir():
+            faults.before("mkdir", path)
+            path.mkdir(parents=parents, exist_ok=True)
+            _sync_directory(path.parent)
 
 
 def point(link: Path, name: str) -> None:
@@ -70,19 +141,28 @@ def point(link: Path, name: str) -> None:
     Raises:
         StorageError: the operating system refused both.
     """
-    temporary = link.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = _temporary(link)
     try:
+        faults.before("link", link)
         temporary.symlink_to(name, target_is_directory=True)
+        faults.before("rename", link)
         temporary.replace(link)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         write(link, f"{name}\n".encode())
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside a file that nobody else has, of a length that does not depend on it."""
+    return path.with_name(f".{secrets.token_hex(8)}.tmp")
 
 
 def _sync_directory(directory: Path) -> None:
     """Flush the names in a directory to disk, where directories can be opened (not on Windows)."""
     if os.name == "nt":
         return
+    faults.before("sync_directory", directory)
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

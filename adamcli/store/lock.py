@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from adamcli.errors import InUseError
+from adamcli.store import faults
 from adamcli.store.files import storage_errors
 
 if sys.platform != "win32":
@@ -28,6 +29,7 @@ def owned(directory: Path) -> Iterator[None]:
     """
     path = directory / LOCK_NAME
     with storage_errors(directory):
+        faults.before("lock", path)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         _lock(descriptor, directory)
