@@ -49,7 +49,7 @@ def label_colours(runs: Sequence[palette.Labelled]) -> dict[str, str]:
 
 def _rows(result: Result) -> list[Summary]:
     """A summary per label in the order of the experiment, an empty one for untrained labels."""
-    trained = {summary.label: summary for summary in stats.summarize(result.histories)}
+    trained = {summary.label: summary for summary in stats.summarize(result.histories, resamples=0)}
     labels = {run.label: run for run in result.experiment.runs}
     return [
         trained.get(label) or Summary(label, run.optimizer, run.cell, 0, 0, 0, 0, {}, {})
@@ -92,8 +92,8 @@ def _labels(result: Result, rows: Sequence[Summary]) -> Column:
 
 def _states(result: Result, rows: Sequence[Summary]) -> Column:
     """The column that says how the runs of each label ended."""
-    planned = _planned(result)
-    cells = [_state(row, planned[row.label], _stop(result, row.label)) for row in rows]
+    planned, stops = _planned(result), _stops(result)
+    cells = [_state(row, planned[row.label], stops.get(row.label)) for row in rows]
     unremarkable = all(row.finished == planned[row.label] for row in rows)
     return Column("status", cells, rank=6 if unremarkable else 1, least=11)
 
@@ -106,10 +106,13 @@ def _planned(result: Result) -> dict[str, int]:
     return counts
 
 
-def _stop(result: Result, label: str) -> int | None:
-    """The step at which the first run of a label that did not finish stopped."""
-    steps = [history.stopped_at for history in result.histories if history.label == label]
-    return min((step for step in steps if step is not None), default=None)
+def _stops(result: Result) -> dict[str, int]:
+    """By label the step at which the first of its runs stopped that did not finish."""
+    stops: dict[str, int] = {}
+    for history in result.histories:
+        if (step := history.stopped_at) is not None:
+            stops[history.label] = min(step, stops.get(history.label, step))
+    return stops
 
 
 def _state(row: Summary, planned: int, step: int | None) -> Cell:
