@@ -167,8 +167,22 @@ def bca_interval(
         section 5.3.2.
     """
     estimates = _estimates(strata, statistic, rng, resamples)
-    bias = _bias(estimates, statistic(_together(strata)))
-    acceleration = _acceleration(strata, statistic)
+    acceleration = acceleration_of(_influence(strata, statistic))
+    return bca_ends(estimates, statistic(_together(strata)), acceleration, level)
+
+
+def bca_ends(
+    estimates: Array, estimate: Array, acceleration: Array, level: float
+) -> tuple[Array, Array]:
+    """The ends of `bca_interval`.
+
+    Args:
+        estimates: the statistic of every resample in ascending order, (..., B).
+        estimate: that of the sample, (...).
+        acceleration: (...).
+        level: the share of resamples between the ends, before they are moved.
+    """
+    bias = _bias(estimates, estimate)
     tail = _NORMAL.inv_cdf(max((1 - level) / 2, 1e-300))
     low = _quantile(estimates, _shares(bias, acceleration, tail))
     return low, -_quantile(-estimates[..., ::-1], _shares(-bias, -acceleration, tail))
@@ -257,9 +271,8 @@ def _bias(estimates: Array, estimate: Array) -> Array:
     return _map(_NORMAL.inv_cdf, np.clip(share, 0.5 / count, 1 - 0.5 / count))
 
 
-def _acceleration(strata: Sequence[Array], statistic: Statistic) -> Array:
-    """A sixth of the skewness of the jackknife's influence values, (...)."""
-    influence = _influence(strata, statistic)
+def acceleration_of(influence: Sequence[Array]) -> Array:
+    """The acceleration: a sixth of the skewness of influence values, (..., n) each to (...)."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         cubes = sum((u**3).sum(axis=-1) for u in influence)
         squares = sum((u**2).sum(axis=-1) for u in influence)
