@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -16,6 +17,9 @@ from adamcli.tables.grid import EMPTY, Cell, Column, Grid, grouped, line, stack
 if TYPE_CHECKING:
     from adamcli.store import Result
 
+MAX_ROWS = 100
+"""Of more labels, the table has the best of each problem."""
+
 _LABEL_WIDTH = 14  # down to which labels wrap, if no word is longer
 _REASONS = 10
 _ORDER = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")  # the last goes first
@@ -23,15 +27,15 @@ _ORDER = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")  # the l
 
 def summary_table(result: Result) -> RenderableType:
     """The final values of every label; with several seeds the median and the range."""
-    rows = _rows(result)
+    rows, note = _foremost(result, _rows(result))
     columns = [_labels(result, rows), _states(result, rows), _epochs(result, rows)]
     columns += [_scores(rows, score) for score in stats.SCORES if _anyone_has(rows, score)]
-    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.")
+    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{note}")
 
 
 def comparison_table(result: Result) -> RenderableType:
     """Labels side by side over the same seeds, with how often each was the best."""
-    rows = _rows(result)
+    rows, note = _foremost(result, _rows(result))
     rankings = set(stats.ranking_scores(result.histories).values())
     scores = [s for s in stats.SCORES if s.replace("accuracy", "loss") in rankings]
     columns = [_labels(result, rows), _states(result, rows)]
@@ -39,7 +43,7 @@ def comparison_table(result: Result) -> RenderableType:
     wins = {each.label: each for each in stats.wins(result.histories)}
     columns += [_wins(rows, wins)] if _contested(rows) else []
     meaning = _meaning_of_a_win(rankings, wins) if _contested(rows) else ""
-    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{meaning}")
+    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{meaning}{note}")
 
 
 def label_colours(runs: Sequence[palette.Labelled]) -> dict[str, str]:
@@ -55,6 +59,34 @@ def _rows(result: Result) -> list[Summary]:
         trained.get(label) or Summary(label, run.optimizer, run.cell, 0, 0, 0, 0, {}, {})
         for label, run in labels.items()
     ]
+
+
+def _foremost(result: Result, rows: Sequence[Summary]) -> tuple[Sequence[Summary], str]:
+    """All labels or, of too many, those of the lowest losses, and a sentence on the others."""
+    if len(rows) <= MAX_ROWS:
+        return rows, ""
+    scores = stats.ranking_scores(result.histories)
+    cells: dict[str, list[Summary]] = {}
+    for row in rows:
+        cells.setdefault(row.cell, []).append(row)
+    each = max(1, MAX_ROWS // len(cells))
+    best = [row for own in cells.values() for row in sorted(own, key=_by(scores))[:each]]
+    kept = {row.label for row in best[:MAX_ROWS]}
+    left = [row for row in rows if row.label not in kept]
+    stopped = sum(row.finished < row.n for row in left)
+    ends = f"; of {stopped} of the others runs diverged or failed" if stopped else ""
+    note = f" The best {len(kept)} of {len(rows)} labels, all are in summary.csv{ends}."
+    return [row for row in rows if row.label in kept], note
+
+
+def _by(scores: Mapping[str, str]) -> Callable[[Summary], float]:
+    """The median that ranks a label in its cell, infinite for one without runs."""
+
+    def median(row: Summary) -> float:
+        spread = row.final.get(scores.get(row.cell, ""))
+        return spread.median if spread else math.inf
+
+    return median
 
 
 def _titled(result: Result, grid: Grid, caption: str) -> RenderableType:
