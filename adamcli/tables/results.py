@@ -164,10 +164,11 @@ def _state(row: Summary, planned: int, step: int | None) -> Cell:
 
 def _epochs(result: Result, rows: Sequence[Summary]) -> Column:
     """The column of epochs at the last evaluation."""
-    ends: dict[str, list[int]] = {row.label: [] for row in rows}
+    ends: dict[str, list[int]] = {}
     for history in result.histories:
-        ends[history.label].append(int(history.epochs[-1]) if len(history.epochs) else 0)
-    cells = [Cell.of(_from_to(ends[row.label])) for row in rows]
+        last = int(history.epochs[-1]) if len(history.epochs) else 0
+        ends.setdefault(history.label, []).append(last)
+    cells = [Cell.of(_from_to(ends.get(row.label, ()))) for row in rows]
     return Column("epochs", cells, rank=7, right=True)
 
 
