@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,21 @@ def test_a_cell_of_too_many_labels_is_a_crowd_and_the_others_keep_their_verdicts
     assert [(verdict.a, verdict.b) for verdict in found] == [("b", "c")]
     assert stats.crowds([*crowd, *pair]) == [stats.Crowd("noise=0.1", 58, 1653)]
     assert stats.crowds([*crowd[:57], *pair]) == []
+
+
+def test_too_many_optimizers_on_several_problems_have_scores_but_no_contrasts() -> None:
+    start = {"train_loss": 9.0, "test_loss": 9.0}
+    runs = [
+        replace(run, initial=start)
+        for cell in ("p", "q")
+        for k in range(58)
+        for run in ended(f"a{k} {cell}", {0: 1.0 + k, 1: 2.0}, cell=cell)
+    ]
+    places = {run.label: stats.Place("surface", run.label.split(" ")[0]) for run in runs}
+    (found,) = stats.aggregates(runs, places)
+    assert (len(found.standings), found.contrasts) == (58, ())
+    few = [run for run in runs if run.label.split(" ")[0] in ("a0", "a1", "a2")]
+    assert len(stats.aggregates(few, places)[0].contrasts) == 3
 
 
 @pytest.fixture

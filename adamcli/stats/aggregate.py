@@ -30,6 +30,7 @@ from adamcli.stats.judging import (
     ALPHA,
     B_BETTER,
     MIN_SEEDS,
+    MOST_PAIRS,
     NO_VERDICT,
     NOT_DISTINGUISHABLE,
 )
@@ -110,7 +111,7 @@ class Aggregate:
         seeds: how many the problem with the fewest has.
         targets: how many there are, over all problems.
         standings: one per optimizer that is on all problems.
-        contrasts: one per pair of them.
+        contrasts: one per pair of them; none of more than `MOST_PAIRS`.
     """
 
     kind: str
@@ -221,7 +222,13 @@ def _standings(
 
 
 def _contrasts(settings: Sequence[str], scores: Sequence[Array]) -> tuple[Contrast, ...]:
-    """The difference of every pair of optimizers, with intervals that hold at once."""
+    """The difference of every pair of optimizers, with intervals that hold at once.
+
+    None where there are more than `MOST_PAIRS`: the ends of intervals that all hold lie
+    beyond the resamples.
+    """
+    if math.comb(len(settings), 2) > MOST_PAIRS:
+        return ()
     pairs = np.array([*itertools.combinations(range(len(settings)), 2)])
 
     def differences(values: Array) -> Array:

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from adamcli import palette, stats
 from adamcli.stats import FACTORS, Aggregate
 from adamcli.tables import words
-from adamcli.tables.grid import Cell, Column, grouped, line, stack
+from adamcli.tables.grid import MAX_ROWS, Cell, Column, grouped, line, stack
 
 if TYPE_CHECKING:
     from adamcli.store import Result
@@ -42,7 +42,7 @@ _CAPTION = (
 
 def _table(aggregate: Aggregate, colours: dict[str, str]) -> RenderableType:
     """The optimizers, the best first, and the pairs in words."""
-    rows = sorted(aggregate.standings, key=lambda each: -each.iqm)
+    rows = sorted(aggregate.standings, key=lambda each: -each.iqm)[:MAX_ROWS]
     columns = [
         Column("optimizer", [Cell.of(each.optimizer, colours[each.optimizer]) for each in rows]),
         Column("score", [Cell.of(f"{each.iqm:.3f}") for each in rows], right=True),
@@ -53,6 +53,8 @@ def _table(aggregate: Aggregate, colours: dict[str, str]) -> RenderableType:
     ]
     seeds = words.count(aggregate.seeds, "seed")
     head = f"Across {len(aggregate.problems)} {KINDS[aggregate.kind]}, {seeds} each"
+    count = len(aggregate.standings)
+    head += f", the best {len(rows)} of {count} optimizers" if len(rows) < count else ""
     table = grouped(["" for _ in rows], columns)
     return stack(line(head, "bold"), table, Group(*(line(text) for text in _pairs(aggregate))))
 
@@ -69,6 +71,8 @@ def _share(share: float) -> Cell:
 
 def _pairs(aggregate: Aggregate) -> Sequence[str]:
     """Which pairs differ, one to a line, and in one line which do not."""
+    if not aggregate.contrasts:
+        return [f"no verdict: {len(aggregate.standings)} optimizers make too many pairs"]
     told, alike = [], []
     for pair in aggregate.contrasts:
         if pair.verdict in (stats.A_BETTER, stats.B_BETTER):

@@ -26,6 +26,9 @@ from rich.text import Text
 from adamcli.tables.words import EN_DASH, listed
 from adamcli.text import safe_lines
 
+MAX_ROWS = 100
+"""Of more labels, a table has the best: nobody reads more, and they take seconds to print."""
+
 _GAP = 2
 _ASCII = {ord(EN_DASH): "-"}
 

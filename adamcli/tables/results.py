@@ -12,13 +12,10 @@ from adamcli import palette, stats
 from adamcli.history import Status
 from adamcli.stats import Summary, Wins
 from adamcli.tables import words
-from adamcli.tables.grid import EMPTY, Cell, Column, Grid, grouped, line, stack
+from adamcli.tables.grid import EMPTY, MAX_ROWS, Cell, Column, Grid, grouped, line, stack
 
 if TYPE_CHECKING:
     from adamcli.store import Result
-
-MAX_ROWS = 100
-"""Of more labels, the table has the best of each problem."""
 
 _LABEL_WIDTH = 14  # down to which labels wrap, if no word is longer
 _REASONS = 10
