@@ -155,11 +155,14 @@ def _flipped(differences: Array) -> tuple[Array]:
 
 
 def _by_rows(function: Callable[[Array], tuple[Array, ...]], values: Array) -> tuple[Array, ...]:
-    """What a function of the rows of (K, n) gives for (M, K, n), some rows at a time."""
-    rows = values.reshape(-1, values.shape[-1])
+    """What a function of the rows of (K, n) gives for (M, K, n), some rows at a time.
+
+    Equal rows are taken once, as all zeros are where no label reaches a target.
+    """
+    rows, places = np.unique(values.reshape(-1, values.shape[-1]), axis=0, return_inverse=True)
     pieces = [function(rows[at : at + _ROWS]) for at in range(0, len(rows), _ROWS)]
     columns = (np.concatenate(column) for column in zip(*pieces, strict=True))
-    return tuple(column.reshape(values.shape[:-1]) for column in columns)
+    return tuple(column[places.ravel()].reshape(values.shape[:-1]) for column in columns)
 
 
 def p_values(measure: Measure, a: Array, b: Array) -> Array:
