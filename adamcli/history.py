@@ -28,11 +28,14 @@ class Failure:
         step: at which step; 0 before the first.
         message: what, where and how to mend it.
         log: the traceback of the rule's code, empty where it raised nothing.
+        lost: whether it is not the rule's fault but that of a worker that died; such a run is
+            trained again by the next `run`.
     """
 
     step: int
     message: str
     log: str = ""
+    lost: bool = False
 
 
 VALIDATION = ("validation_loss", "validation_accuracy")
@@ -184,7 +187,8 @@ class StackHistory:
         count = len(loss) - np.count_nonzero(np.isnan(loss))
         names = self._metrics[0]
         metrics = {name: np.array([m[name][row] for m in self._metrics[:count]]) for name in names}
-        return np.array(self._epochs[:count]), np.array(self._steps[:count]), metrics
+        epochs, steps = (np.array(v[:count], np.int64) for v in (self._epochs, self._steps))
+        return epochs, steps, metrics
 
     def trace(self, row: int, steps: int) -> dict[str, Array]:
         """The recorded series of one traced run over its first `steps` steps, (steps, K) each."""

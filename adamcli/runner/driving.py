@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from adamcli.config import Run
@@ -9,10 +10,16 @@ from adamcli.errors import WorkerError
 from adamcli.runner.executor import Executor, InProcess, Lost, assignments
 from adamcli.runner.planning import plan, suitable_jobs
 from adamcli.runner.processes import Workers
-from adamcli.runner.work import Progress
+from adamcli.runner.work import Checkpoint, Progress
 
 
-def train_runs(runs: Sequence[Run], jobs: int | None = None) -> Iterator[Progress]:
+def train_runs(
+    runs: Sequence[Run],
+    jobs: int | None = None,
+    *,
+    known: Sequence[Checkpoint] = (),
+    every: float = math.inf,
+) -> Iterator[Progress]:
     """Train runs and report as they go; a run's bits depend on nothing but the run.
 
     Closing the generator stops the training after the epoch under way.
