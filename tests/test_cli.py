@@ -442,7 +442,7 @@ def test_exit_6_when_saved_data_are_damaged(cli, folder):
 
 
 def test_exit_1_is_for_bugs_and_shows_no_traceback_unless_asked(cli, monkeypatch):
-    def broken(*args):
+    def broken(*args, **options):
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("adamcli.cli.session.train_runs", broken)
