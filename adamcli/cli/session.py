@@ -14,7 +14,7 @@ from adamcli.cli.painter import Painter
 from adamcli.config import Experiment, Run
 from adamcli.errors import Interrupted, WorkerError
 from adamcli.history import RunHistory
-from adamcli.runner import train_runs
+from adamcli.runner import Progress, train_runs
 from adamcli.store import Result, RunDirectory
 from adamcli.tables import LiveView
 
@@ -96,9 +96,10 @@ def _train(
     start = time.monotonic()
     try:
         with LiveView(missing, output.stderr(), output.view_mode(request.silent)) as view:
-            for progress in train_runs(missing, request.jobs):
-                view.update(progress)
-                finished += progress.finished
+            for news in train_runs(missing, request.jobs):
+                if isinstance(news, Progress):
+                    view.update(news)
+                    finished += news.finished
     except (KeyboardInterrupt, Interrupted, WorkerError):
         _save_interrupted(experiment, finished, directory, time.monotonic() - start)
         raise
