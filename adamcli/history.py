@@ -22,14 +22,14 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """How a rule broke its contract.
+    """How a run failed: its rule broke its contract, or its process died.
 
     Attributes:
-        step: at which step; 0 before the first.
+        step: at which step, of a lost run the last that is known of; 0 before the first.
         message: what, where and how to mend it.
         log: the traceback of the rule's code, empty where it raised nothing.
-        lost: whether it is not the rule's fault but that of a worker that died; such a run is
-            trained again by the next `run`.
+        lost: whether it is not the rule's fault but the end of the process that trained it;
+            such a run is trained again by the next `run`.
     """
 
     step: int

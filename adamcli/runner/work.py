@@ -27,7 +27,7 @@ class Progress:
         block: which runs it has, as places in the list given to `train_runs`.
         snapshot: where they stand, a row for each.
         finished: what is kept of each run once the block is done, else empty.
-        processor: what trained it, once it is done.
+        processor: the name of the one that trained it, once the block is done.
     """
 
     block: Block

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adamcli.errors import DamagedError
-from adamcli.history import Memory
+from adamcli.history import Memory, memory_axes
 from adamcli.layout import Array
 from adamcli.store import files
 
@@ -58,7 +58,7 @@ def write(path: Path, memory: Memory) -> None:
     for name, array in memory.arrays.items():
         if array.dtype.kind not in _NUMBERS:
             raise ValueError(f"{name} is not of numbers but of {array.dtype}")
-        axes = [int(axis) for axis in np.argsort([-abs(s) for s in array.strides], kind="stable")]
+        axes = [*memory_axes(array)]
         piece = np.ascontiguousarray(array.transpose(axes)) if array.ndim else array.reshape(1)
         place = _Place(name, array.dtype.str, axes, [array.shape[axis] for axis in axes], start)
         places.append(place)
