@@ -34,4 +34,5 @@ def train_runs(runs: Sequence[Run], jobs: int | None = None) -> Iterator[Progres
             if isinstance(news, Lost):
                 fix = "run the same command to train what is missing, perhaps with --jobs 1"
                 raise WorkerError(news.reason, fix=fix)
-            yield news
+            if isinstance(news, Progress):
+                yield news

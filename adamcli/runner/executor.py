@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 from adamcli.config import Run
-from adamcli.history import Memory
 from adamcli.runner.planning import Block
-from adamcli.runner.work import Progress, one_blas_thread, train_block
-
-
-class Assignment(NamedTuple):
-    """A block to train, complete: it can be sent anywhere.
-
-    Attributes:
-        block: what the news of it are called.
-        members: its runs.
-        memory: of an earlier training of it, from which it goes on.
-        every: seconds between two checkpoints.
-    """
-
-    block: Block
-    members: tuple[Run, ...]
-    memory: Memory | None = None
-    every: float = math.inf
+from adamcli.runner.work import (
+    Assignment,
+    Checkpoint,
+    Progress,
+    one_blas_thread,
+    train_block,
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +44,7 @@ class Executor(Protocol):
         """Take an assignment; also while news are read."""
         ...
 
-    def news(self) -> Iterator[Progress | Lost]:
+    def news(self) -> Iterator[Progress | Checkpoint | Lost]:
         """What becomes of the assignments, as it comes, until none is left.
 
         For each of them the last is a `Progress` with its finished runs, or `Lost`.
@@ -80,12 +68,12 @@ class InProcess:
         """Train it after those that came before."""
         self._left.append(assignment)
 
-    def news(self) -> Iterator[Progress | Lost]:
+    def news(self) -> Iterator[Progress | Checkpoint | Lost]:
         """News of one assignment after another."""
         with one_blas_thread():
             while self._left:
                 assignment = self._left.popleft()
-                yield from train_block(assignment.block, assignment.members)
+                yield from train_block(assignment)
 
 
 def assignments(runs: Sequence[Run], blocks: Sequence[Block]) -> Iterator[Assignment]:

@@ -14,9 +14,15 @@ from multiprocessing.process import BaseProcess
 from typing import Self, cast
 
 from adamcli.errors import WorkerError
-from adamcli.runner.executor import Assignment, Lost
+from adamcli.runner.executor import Lost
 from adamcli.runner.planning import Block
-from adamcli.runner.work import Progress, one_blas_thread, train_block
+from adamcli.runner.work import (
+    Assignment,
+    Checkpoint,
+    Progress,
+    one_blas_thread,
+    train_block,
+)
 
 
 class _Worker:
@@ -66,7 +72,7 @@ class Workers:
         """Have it trained by the next worker that is free."""
         self._left.append(assignment)
 
-    def news(self) -> Iterator[Progress | Lost]:
+    def news(self) -> Iterator[Progress | Checkpoint | Lost]:
         """News of all workers.
 
         Raises:
@@ -88,7 +94,7 @@ class Workers:
             if self._left and worker.block is None:
                 worker.give(self._left.popleft())
 
-    def _news_of(self, worker: _Worker) -> Iterator[Progress | Lost]:
+    def _news_of(self, worker: _Worker) -> Iterator[Progress | Checkpoint | Lost]:
         """One piece of news of a worker that has some."""
         assert worker.block is not None
         try:
@@ -99,7 +105,7 @@ class Workers:
             return
         if isinstance(news, str):
             raise WorkerError(f"a worker process failed:\n{news}", fix="report it")
-        if news.finished:
+        if isinstance(news, Progress) and news.finished:
             worker.block = None
         yield news
 
@@ -111,14 +117,15 @@ def _work(connection: Connection) -> None:
         while True:
             assignment = connection.recv()
             try:
-                for progress in train_block(assignment.block, assignment.members):
-                    connection.send(_light(progress))
+                for news in train_block(assignment):
+                    connection.send(_light(news))
             except Exception:
                 connection.send(traceback.format_exc())
 
 
-def _light(progress: Progress) -> Progress:
+def _light(news: Progress | Checkpoint) -> Progress | Checkpoint:
     """The same without the arrays that only the training itself needs."""
-    snapshot = progress.snapshot
-    bare = replace(snapshot, params=snapshot.params[:0], traces={}, layers={})
-    return replace(progress, snapshot=bare)
+    if isinstance(news, Checkpoint):
+        return news
+    bare = replace(news.snapshot, params=news.snapshot.params[:0], traces={}, layers={})
+    return replace(news, snapshot=bare)
