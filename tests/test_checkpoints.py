@@ -16,6 +16,7 @@ from test_objectives import HARD
 from test_runner import assert_same_bits
 
 from adamcli import config, plugins
+from adamcli.errors import RuleError
 from adamcli.history import Memory, RunHistory, laid_out, memory_axes
 from adamcli.optimizers import RULES, Wrapping
 from adamcli.problems import MLP, PROBLEMS, ObjectiveTask, Task
@@ -23,6 +24,7 @@ from adamcli.problems.datasets import Blobs
 from adamcli.recorder import Records
 from adamcli.runner.work import Assignment, Checkpoint, Progress, train_block
 from adamcli.schedules import SCHEDULES, Constant, Cosine
+from adamcli.seeding import generator
 from adamcli.training import Snapshot, Trainee, Training
 
 RECORDS = Records((0, 3), layers=True)
@@ -173,6 +175,25 @@ def test_a_training_whose_runs_have_all_stopped_is_done():
     assert whole[-1].epoch < 10
 
 
+@pytest.mark.parametrize("eval_every", [1, 3])
+def test_runs_whose_rules_fail_go_on_standing_still(eval_every):
+    @dataclass(frozen=True, kw_only=True)
+    class Failing(Textbook):
+        alone: ClassVar[bool] = True
+        at: int = 1
+
+        def update(self, grads, state, step):
+            if step.t == self.at:
+                raise RuleError("no", fix="none")
+            return Textbook.update(self, grads, state, step)
+
+    tasks = [task(seed=s, epochs=4) for s in range(3)]
+    rules = [Failing(at=2), rule("adam"), Failing(at=10)]
+    trainees = [Trainee(one, Constant(), None, RECORDS, Wrapping(decay=0.3)) for one in rules]
+    whole = assert_no_trace_of_interruptions(tasks, trainees, eval_every)
+    assert {row: failure.step for row, failure in whole[-1].failed.items()} == {0: 2, 2: 10}
+
+
 # What a training can be remembered by
 
 
@@ -247,6 +268,23 @@ def test_what_no_copy_can_stand_for_is_not_remembered(make):
 )
 def test_slots_of_plain_numbers_are_remembered(make):
     assert_no_trace_of_interruptions([task()], [with_slot(make)])
+
+
+def test_a_slot_that_is_transposed_in_memory_stays_so_since_its_sum_depends_on_it():
+    numbers = generator(0, "data").normal(size=(1, 33, 33))
+    turned = numbers.transpose(0, 2, 1)
+    assert turned.sum() != np.ascontiguousarray(turned).sum()
+
+    class Summing(Textbook):
+        alone: ClassVar[bool] = True
+
+        def init(self, params, layout):
+            return Textbook.init(self, params, layout) | {"turned": turned}
+
+        def update(self, grads, state, step):
+            return Textbook.update(self, grads, state, step) * state["turned"].sum()
+
+    assert_no_trace_of_interruptions([task()], [Trainee(Summing(lr=0.01), Constant())])
 
 
 def test_a_memory_of_other_runs_is_refused_with_what_differs():
