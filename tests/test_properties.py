@@ -49,6 +49,7 @@ BUGS: dict[type, dict[str, str]] = {
         "deterministic": "the same run again gives other numbers",
         "zero state at first": "slot m is shared between runs",
     },
+    mutants.CountsByItself: {"deterministic": "a copy of its slots leads elsewhere"},
     mutants.Broadcast: {"shapes and dtypes": "(3, 1), the parameters (3, 9), and would silently be broadcast"},
     mutants.Forgetful: {"shapes and dtypes": "update returns None where it must return an array"},
     mutants.OneSlotForAllRuns: {"shapes and dtypes": "slot m is (9,) where a row per run comes first"},
@@ -124,6 +125,10 @@ def test_every_mutant_is_tried_and_every_property_was_seen_to_fail():
     own = {c for c in classes if c.__module__ == "mutants" and c not in (Textbook, mutants.Copy)}
     assert own == BUGS.keys()
     assert {row for turned in BUGS.values() for row in turned} == EVERY.keys() - COST.keys()
+
+
+def test_state_beside_the_slots_shows_only_when_a_run_is_taken_up_again():
+    assert red(Subject("mutant", mutants.CountsByItself, "adam")) == {"deterministic"}
 
 
 def test_what_a_rule_raises_is_said_once_with_its_line():

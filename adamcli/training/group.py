@@ -103,10 +103,7 @@ class Group:
 
     def memory(self) -> Memory | None:
         """What later steps depend on; None where the slots do not say it all."""
-        if self.failed:  # what a rule has left half done is no state
-            slots: State | None = {}
-        else:
-            slots = _copied(self.state)
+        slots = _copied(self.state)
         if slots is None:
             return None
         around = {name: array.copy() for name, array in self._around().items()}
@@ -121,10 +118,9 @@ class Group:
         """
         self.failed = self.here.start in self.stack.failed
         slots, around = memory.part("slots"), memory.part("around")
-        if not self.failed:
-            slots.check(self.state)
-            for name, slot in slots.arrays.items():
-                self.state[name] = laid_out(slot, memory_axes(slot))
+        slots.check(self.state)
+        for name, slot in slots.arrays.items():
+            self.state[name] = laid_out(slot, memory_axes(slot))
         around.check(self._around())
         for name, array in self._around().items():
             np.copyto(array, around.arrays[name])

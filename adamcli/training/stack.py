@@ -64,7 +64,7 @@ class Stack:
         self.curved = problem if isinstance(problem, Curved) else None
         self.params = problem.start()
         self.grads = np.empty_like(self.params)
-        self.updates = np.empty_like(self.params)
+        self.updates = np.zeros_like(self.params)  # as of rows that stand still, taken up again
         self.curvatures, self.curvatures_at = np.empty_like(self.params), 0
         self.scratch = np.empty_like(self.params), np.empty_like(self.params)
         self.clip = _clip_column(trainees, self.params.dtype)
