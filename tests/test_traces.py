@@ -299,7 +299,7 @@ def test_a_run_that_came_out_differently_is_told(experiment, tmp_path, capsys):
 def test_what_is_recorded_is_not_trained_again(experiment, tmp_path, capsys, monkeypatch):
     asked = experiment({"name": "adam"}, trace={"params": [PARAM], "layers": True})
     result = saved(asked, tmp_path)
-    monkeypatch.setattr("adamcli.runner.work.train", None)
+    monkeypatch.setattr("adamcli.runner.work.Training", None)
     (found,) = again(result, Choice())
     assert_same(found, result.histories[0])
     assert capsys.readouterr().err == ""

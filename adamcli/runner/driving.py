@@ -10,10 +10,10 @@ import numpy as np
 from adamcli.config import Run
 from adamcli.errors import WorkerError
 from adamcli.history import MEASURED, METRICS, Failure, RunHistory
-from adamcli.runner.executor import Assignment, Executor, InProcess, Lost
+from adamcli.runner.executor import Executor, InProcess, Lost
 from adamcli.runner.planning import Block, plan, suitable_jobs
 from adamcli.runner.processes import Workers
-from adamcli.runner.work import Checkpoint, Progress
+from adamcli.runner.work import Assignment, Checkpoint, Progress
 from adamcli.training import Snapshot
 
 _ATTEMPTS = 2

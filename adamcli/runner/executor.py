@@ -2,33 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
-from adamcli.config import Run
 from adamcli.environment import processor
-from adamcli.history import Memory
 from adamcli.runner.planning import Block
-from adamcli.runner.work import Checkpoint, Progress, one_blas_thread, train_block
-
-
-class Assignment(NamedTuple):
-    """A block to train, complete: it can be sent anywhere.
-
-    Attributes:
-        block: what the news of it are called.
-        members: its runs.
-        memory: of an earlier training of it, from which it goes on.
-        every: seconds between two checkpoints.
-    """
-
-    block: Block
-    members: tuple[Run, ...]
-    memory: Memory | None = None
-    every: float = math.inf
+from adamcli.runner.work import Assignment, Checkpoint, Progress, one_blas_thread, train_block
 
 
 @dataclass(frozen=True)
@@ -97,9 +78,11 @@ class InProcess:
 
 def training(assignment: Assignment) -> Iterator[Progress | Checkpoint]:
     """Train an assignment in this process; its last news name the processor."""
-    for news in train_block(assignment.block, assignment.members):
-        finished = isinstance(news, Progress) and news.finished
-        yield replace(news, processor=processor()) if finished else news
+    for news in train_block(assignment):
+        if isinstance(news, Progress) and news.finished:
+            yield replace(news, processor=processor())
+        else:
+            yield news
 
 
 def light(news: Progress | Checkpoint) -> Progress | Checkpoint:

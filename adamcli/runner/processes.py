@@ -17,9 +17,9 @@ from multiprocessing.process import BaseProcess
 from typing import Self, cast
 
 from adamcli.errors import WorkerError
-from adamcli.runner.executor import Assignment, Lost, light, training
+from adamcli.runner.executor import Lost, light, training
 from adamcli.runner.planning import Block
-from adamcli.runner.work import Checkpoint, Progress, one_blas_thread
+from adamcli.runner.work import Assignment, Checkpoint, Progress, one_blas_thread
 
 _PATIENCE = 1.0  # seconds that workers have to end when they are asked to
 
