@@ -269,7 +269,8 @@ class StackHistory:
         count = len(loss) - np.count_nonzero(np.isnan(loss))
         names = self._metrics[0]
         metrics = {name: np.array([m[name][row] for m in self._metrics[:count]]) for name in names}
-        return np.array(self._epochs[:count]), np.array(self._steps[:count]), metrics
+        epochs, steps = (np.array(v[:count], np.int64) for v in (self._epochs, self._steps))
+        return epochs, steps, metrics
 
     def trace(self, row: int, steps: int) -> dict[str, Array]:
         """The recorded series of one traced run over its first `steps` steps, (steps, K) each."""

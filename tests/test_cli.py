@@ -16,6 +16,7 @@ import time
 import jsonschema
 import pytest
 from conftest import ROOT, SHIPPED
+from directories import save
 
 TINY = """
 name: tiny
@@ -96,7 +97,7 @@ def test_missing_runs_are_trained_and_finished_ones_are_not(cli, folder):
     from adamcli.store import RunDirectory
 
     result = RunDirectory(path).load()
-    RunDirectory(path).save(result.experiment, result.histories[:3], 0.0)
+    save(RunDirectory(path), result.experiment, result.histories[:3])
     assert json.loads(cli("show", "--json")[1])["status"] == "interrupted"
     _, out, _ = cli("run", "tiny.yaml", "--seeds", "2", "--no-figures", "--json")
     assert json.loads(out)["status"] == "finished"
@@ -441,7 +442,7 @@ def test_exit_6_when_saved_data_are_damaged(cli, folder):
 
 
 def test_exit_1_is_for_bugs_and_shows_no_traceback_unless_asked(cli, monkeypatch):
-    def broken(*args):
+    def broken(*args, **options):
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("adamcli.cli.session.train_runs", broken)

@@ -147,6 +147,16 @@ Jobs = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+CheckpointEvery = Annotated[
+    float,
+    typer.Option(
+        "--checkpoint-every",
+        min=0,
+        metavar="SECONDS",
+        help="How much work of a stack of runs may be lost at most when a training is cut short.",
+    ),
+]
+CHECKPOINT_EVERY = 30.0
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew what is already trained.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what it would take: runs, time, memory.")

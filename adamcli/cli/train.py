@@ -26,6 +26,7 @@ def run(
     seeds: options.Seeds = None,
     out: options.Out = options.OUTPUTS,
     jobs: options.Jobs = None,
+    checkpoint_every: options.CheckpointEvery = options.CHECKPOINT_EVERY,
     formats: options.Formats = "png",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -47,7 +48,7 @@ def run(
         from adamcli.tables import summary_table
 
         experiment = experiment_of(config, overrides, seeds, plugins)
-        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures, checkpoint_every)
         if dry_run:
             show_plan(experiment, request)
             return
@@ -66,6 +67,7 @@ def compare(
     seeds: options.Seeds = None,
     out: options.Out = options.OUTPUTS,
     jobs: options.Jobs = None,
+    checkpoint_every: options.CheckpointEvery = options.CHECKPOINT_EVERY,
     formats: options.Formats = "png",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -95,7 +97,7 @@ def compare(
 
         wanted = [*(overrides or []), *([f"tune.trials={tune}"] if tune else [])]
         experiment = experiment_of(config or STANDARD, wanted, seeds, plugins, names)
-        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures, checkpoint_every)
         if dry_run:
             show_plan(experiment, request)
             return

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from adamcli.store.directory import ERROR_LOG, Result, RunDirectory
+from adamcli.store.contents import ERROR_LOG
+from adamcli.store.directory import Result, RunDirectory
 from adamcli.store.outputs import Entry, directory_for, entries, find, name_latest
+from adamcli.store.parts import Parts
 
 __all__ = [
     "ERROR_LOG",
     "Entry",
+    "Parts",
     "Result",
     "RunDirectory",
     "directory_for",

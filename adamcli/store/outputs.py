@@ -10,7 +10,8 @@ from typing import Any
 from adamcli.config import Experiment
 from adamcli.errors import DamagedError, UsageError
 from adamcli.store import files
-from adamcli.store.directory import MANIFEST, RunDirectory
+from adamcli.store.directory import RunDirectory
+from adamcli.store.manifest import MANIFEST
 from adamcli.text import safe, some, suggestion
 
 LATEST = "latest"
@@ -79,13 +80,14 @@ def entries(out: Path) -> list[Entry]:
 def _entry(path: Path, latest: str) -> Entry:
     """What the manifest of a directory says."""
     is_latest = path.name == latest
+    directory = RunDirectory(path)
     try:
-        manifest = RunDirectory(path).manifest()
+        manifest = directory.manifest()
+        runs = manifest["runs"] or [*directory.parts.entries().values()]
     except DamagedError:
         return Entry(path, "", "damaged", (), 0, is_latest)
-    labels = tuple(dict.fromkeys(str(run["label"]) for run in manifest["runs"]))
-    runs, created, status = len(manifest["runs"]), manifest["created"], manifest["status"]
-    return Entry(path, created, status, labels, runs, is_latest)
+    labels = tuple(dict.fromkeys(str(run["label"]) for run in runs))
+    return Entry(path, manifest["created"], manifest["status"], labels, len(runs), is_latest)
 
 
 def _run_directories(out: Path) -> Iterator[Path]:
