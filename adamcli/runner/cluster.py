@@ -28,7 +28,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster, Worker, get_worker
+from distributed import (
+    CancelledError,
+    Client,
+    Future,
+    KilledWorker,
+    LocalCluster,
+    Worker,
+    get_worker,
+)
 from distributed.versions import get_versions
 
 from adamcli.errors import UsageError, WorkerError
