@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,6 +13,9 @@ from adamcli.text import safe
 
 FORMATS = ("png", "svg", "pdf")
 OUTPUTS = Path("outputs")
+
+Engine = Literal["processes", "dask"]
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://(\[[0-9A-Fa-f:.%]+\]|[\w.-]+):\d{1,5}")
 
 
 def _complete_config(incomplete: str) -> list[str]:
@@ -52,6 +56,31 @@ def parse_formats(text: str) -> tuple[str, ...]:
             fix=f"use one or more of {', '.join(FORMATS)}, separated by commas",
         )
     return wanted
+
+
+def parse_engine(
+    engine: Engine | None, scheduler: str | None, file: Path | None, jobs: int | None
+) -> Engine:
+    """What trains, of options that go together; a scheduler is one of dask's.
+
+    Raises:
+        UsageError: they contradict each other, or the address of the scheduler is none.
+    """
+    if scheduler is None and file is None:
+        return engine or "processes"
+    option = "--scheduler" if file is None else "--scheduler-file"
+    if engine == "processes":
+        raise UsageError(f"{option} without dask", where="--engine", fix="leave out --engine")
+    if scheduler is not None and file is not None:
+        what, where = "two schedulers", "--scheduler and --scheduler-file"
+        raise UsageError(what, where=where, fix="leave out one of them")
+    if jobs is not None:
+        what = f"{option} with a number of processes, which its workers decide"
+        raise UsageError(what, where="--jobs", fix="leave out --jobs")
+    if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+        fix = "write it as tcp://HOST:PORT or tls://HOST:PORT"
+        raise UsageError(f"no address {safe(scheduler, 80)!r}", where="--scheduler", fix=fix)
+    return "dask"
 
 
 ConfigFile = Annotated[
@@ -142,6 +171,32 @@ Jobs = Annotated[
         max=1024,
         metavar="N",
         help="Processes that train; one per core if the work takes over a second.",
+        show_default=False,
+    ),
+]
+EngineName = Annotated[
+    Engine | None,
+    typer.Option(
+        "--engine",
+        help="What trains: processes of this machine (if left out), or dask with workers anywhere.",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="Train on the workers of this dask scheduler.",
+        show_default=False,
+    ),
+]
+SchedulerFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--scheduler-file",
+        metavar="FILE",
+        help="The same; its address is in this file, which the scheduler has written.",
         show_default=False,
     ),
 ]

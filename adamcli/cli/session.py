@@ -14,7 +14,7 @@ from adamcli.cli.painter import Painter
 from adamcli.config import Experiment, Run
 from adamcli.errors import Interrupted, StorageError, WorkerError
 from adamcli.history import RunHistory
-from adamcli.runner import Checkpoint, Progress, train_runs
+from adamcli.runner import Checkpoint, Progress, executor_for, train_runs
 from adamcli.store import Parts, Result, RunDirectory
 from adamcli.tables import LiveView
 
@@ -31,6 +31,9 @@ class Request:
     fresh: bool
     figures: bool
     checkpoint_every: float = 30.0
+    engine: str = "processes"
+    scheduler: str | None = None
+    scheduler_file: Path | None = None
 
     @property
     def silent(self) -> bool:
@@ -126,7 +129,9 @@ def _news(
     for keys, memory in parts.checkpoints():
         if all(key in places for key in keys):
             known.append(Checkpoint(tuple(places.pop(key) for key in keys), memory))
-    yield from train_runs(missing, request.jobs, known=known, every=request.checkpoint_every)
+    engine = executor_for(request.engine, request.scheduler, request.scheduler_file, request.jobs)
+    every = request.checkpoint_every
+    yield from train_runs(missing, request.jobs, known=known, every=every, engine=engine)
 
 
 def _say(request: Request, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adamcli.runner.driving import train_runs
+from adamcli.runner.driving import executor_for, train_runs
 from adamcli.runner.planning import Block, Estimate, estimate, plan, seconds
 from adamcli.runner.work import Checkpoint, Progress
 
@@ -12,6 +12,7 @@ __all__ = [
     "Estimate",
     "Progress",
     "estimate",
+    "executor_for",
     "plan",
     "seconds",
     "train_runs",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 
 from adamcli.config import Run
-from adamcli.errors import WorkerError
+from adamcli.errors import UsageError, WorkerError
 from adamcli.history import MEASURED, METRICS, Failure, RunHistory
 from adamcli.runner.executor import Executor, InProcess, Lost
-from adamcli.runner.planning import Block, plan, suitable_jobs
+from adamcli.runner.planning import Block, cores, plan, suitable_jobs
 from adamcli.runner.processes import Workers
 from adamcli.runner.work import Assignment, Checkpoint, Progress
 from adamcli.training import Snapshot
@@ -52,6 +54,32 @@ def train_runs(
             members = tuple(runs[place] for place in block)
             undone.submit(Assignment(block, members, memories.get(block), every))
         yield from undone.news()
+
+
+def executor_for(
+    engine: str, scheduler: str | None, file: Path | None, jobs: int | None
+) -> Executor | None:
+    """Where a command line wants its runs trained; None for this machine's processes.
+
+    Args:
+        engine: `processes` or `dask`.
+        scheduler: the address of one that is there.
+        file: names its address instead.
+        jobs: workers of a cluster of our own, if there is no such scheduler.
+
+    Raises:
+        UsageError: dask is not installed.
+    """
+    if engine == "processes":
+        return None
+    if find_spec("distributed") is None:
+        fix = "pip install 'adamcli[dask]'"
+        raise UsageError("dask is not installed", where="--engine dask", fix=fix)
+    from adamcli.runner.cluster import Cluster
+
+    if scheduler is None and file is None:
+        return Cluster.local(jobs or cores())
+    return Cluster.joined(scheduler, file)
 
 
 def _local(runs: Sequence[Run], jobs: int, known: Sequence[Block]) -> Executor:

@@ -102,7 +102,7 @@ def estimate(runs: Sequence[Run], jobs: int | None = None) -> Estimate:
 
 def suitable_jobs(runs: Sequence[Run]) -> int:
     """How many processes train these runs soonest."""
-    return _cores() if seconds(runs) > _SERIAL_SECONDS else 1
+    return cores() if seconds(runs) > _SERIAL_SECONDS else 1
 
 
 def _block_seconds(runs: Sequence[Run], block: Block) -> float:
@@ -112,7 +112,7 @@ def _block_seconds(runs: Sequence[Run], block: Block) -> float:
     return stack_seconds(first.task, first.eval_every, len(block), groups)
 
 
-def _cores() -> int:
+def cores() -> int:
     """The processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
