@@ -104,7 +104,8 @@ class Drawer:
         whole = schema.get("type") == "integer"
         if "default" in schema and self._one_in(3):
             return schema["default"]
-        if np.isfinite(high) and self._rng.random() < _RARELY:
+        # A million seeds are right too, and take their time.
+        if key != "seeds" and np.isfinite(high) and self._rng.random() < _RARELY:
             return high
         span = min(high - low, 20 if whole else 1)
         number = low + span * self._rng.random() if np.isfinite(low) else 0.5
