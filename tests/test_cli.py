@@ -571,6 +571,34 @@ def test_hostile_text_is_shown_literally(cli, folder):
         assert payload not in out + err
 
 
+@pytest.mark.parametrize("name", ["n" * 300, "漢" * 300, "x" * 30_000])
+@pytest.mark.parametrize(
+    "line",
+    ["run {}", "config check configs/{}", "show {}", "show --out {}", "runs --out {}"],
+)
+def test_a_name_longer_than_any_file_s_is_the_name_of_nothing(cli, line, name):
+    code, _, err = cli(*(word.format(name) for word in line.split()))
+    assert code == (0 if line.startswith("runs") else 2)
+    assert "internal bug" not in err
+
+
+def test_a_line_break_in_a_name_begins_no_message(cli):
+    forged = "one\nerror: forged. Fix: nothing"
+    for args in (("check", "sgd", "--reference", forged), ("runs", "--out", forged)):
+        _, _, err = cli(*args)
+        assert len(err.splitlines()) == 1
+        assert "one\\nerror: forged. Fix: nothing" in err
+
+
+def test_an_unknown_name_is_quoted_as_it_was_given(cli):
+    for args, words in {
+        ("show", "a\u200db"): "no run named 'a\\u200db', outputs",
+        ("check", "ad'am"): 'no optimizer "ad\'am", adamcli check',
+        ("datasets", "a\\b"): "no dataset 'a\\\\b', adamcli datasets",
+    }.items():
+        assert f"error: {words}. Fix: " in cli(*args)[2]
+
+
 def test_shutil_copy_of_a_run_directory_can_be_shown(cli, folder):
     cli("run", "tiny.yaml", "--no-figures", "--quiet")
     shutil.copytree(folder / "outputs/latest", folder / "elsewhere")

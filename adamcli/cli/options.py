@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from adamcli.errors import UsageError
-from adamcli.text import safe
+from adamcli.text import quoted
 
 FORMATS = ("png", "svg", "pdf")
 OUTPUTS = Path("outputs")
@@ -51,7 +51,7 @@ def parse_formats(text: str) -> tuple[str, ...]:
     unknown = [part for part in wanted if part not in FORMATS]
     if unknown:
         raise UsageError(
-            f"no format {safe(unknown[0], 40)!r}",
+            f"no format {quoted(unknown[0], 40)}",
             where="--format",
             fix=f"use one or more of {', '.join(FORMATS)}, separated by commas",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from adamcli.errors import DamagedError, UsageError
 from adamcli.store import files
 from adamcli.store.directory import RunDirectory
 from adamcli.store.manifest import MANIFEST
-from adamcli.text import safe, some, suggestion
+from adamcli.text import quoted, some, suggestion
 
 LATEST = "latest"
 
@@ -58,7 +59,7 @@ def find(run: str | None, out: Path) -> RunDirectory:
     """
     if run is None or run == LATEST:
         return _latest(out)
-    if (Path(run) / MANIFEST).is_file():
+    if os.path.isfile(Path(run) / MANIFEST):  # of any length, unlike Path.is_file
         return RunDirectory(Path(run))
     names = sorted(path.name for path in _run_directories(out))
     matches = [run] if run in names else [name for name in names if name.startswith(run)]
@@ -67,7 +68,7 @@ def find(run: str | None, out: Path) -> RunDirectory:
     what = f"{len(matches)} runs start with" if matches else "no run named"
     fix = f"use one of {some(matches)}" if matches else suggestion(run, names)
     fix = fix if names else "train one with `adamcli run configs/spiral.yaml`"
-    raise UsageError(f"{what} {safe(run, 80)!r}", where=str(out), fix=fix)
+    raise UsageError(f"{what} {quoted(run)}", where=str(out), fix=fix)
 
 
 def entries(out: Path) -> list[Entry]:
@@ -92,7 +93,7 @@ def _entry(path: Path, latest: str) -> Entry:
 
 def _run_directories(out: Path) -> Iterator[Path]:
     """The directories in `out` that hold a manifest."""
-    if out.is_dir():
+    if os.path.isdir(out):
         for path in out.iterdir():
             if not path.is_symlink() and (path / MANIFEST).is_file():
                 yield path
@@ -101,7 +102,7 @@ def _run_directories(out: Path) -> Iterator[Path]:
 def _latest(out: Path) -> RunDirectory:
     """The directory that `latest` names, or the newest."""
     name = _latest_name(out)
-    if name and (out / name / MANIFEST).is_file():
+    if name and os.path.isfile(out / name / MANIFEST):
         return RunDirectory(out / name)
     newest = next(iter(entries(out)), None)
     if newest is None:
