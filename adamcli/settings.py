@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import MISSING, dataclass
+from functools import cache
 from typing import Any
 
 
@@ -98,6 +99,7 @@ def setting(default: Any, doc: str, *, kind: type | None = None, **limits: Any) 
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@cache
 def settings_of(cls: type) -> tuple[Setting, ...]:
     """The settings that a dataclass declares, in order."""
     return tuple(

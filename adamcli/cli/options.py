@@ -79,7 +79,7 @@ def parse_engine(
         raise UsageError(what, where="--jobs", fix="leave out --jobs")
     if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
         fix = "write it as tcp://HOST:PORT or tls://HOST:PORT"
-        raise UsageError(f"no address {safe(scheduler, 80)!r}", where="--scheduler", fix=fix)
+        raise UsageError(f"no address {quoted(scheduler)}", where="--scheduler", fix=fix)
     return "dask"
 
 

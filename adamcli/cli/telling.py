@@ -16,6 +16,7 @@ from adamcli.store import Result
 from adamcli.tables import (
     aggregate_tables,
     audit_in_words,
+    crowds_in_words,
     label_colours,
     sensitivity_table,
     stack,
@@ -38,6 +39,7 @@ def show_result(
         tuning_table(result.experiment),
         sensitivity_table(result),
         verdicts_in_words(verdicts, label_colours(result.experiment.runs)),
+        crowds_in_words(stats.crowds(result.histories), tuned=result.experiment.tuning is not None),
         audit_in_words(result.experiment, verdicts),
         aggregate_tables(result),
     ]
@@ -66,11 +68,18 @@ def run_document(result: Result, verdicts: Sequence[Verdict]) -> dict[str, Any]:
             for history in result.histories
         ],
         "figures": [str(path) for path in result.figures],
-        "verdicts": [asdict(verdict) for verdict in verdicts],
+        "verdicts": [vars(verdict) for verdict in verdicts],
+        **_crowds_document(result),
         **_tuning_document(result.experiment, verdicts),
         **_sensitivity_document(result),
         **_aggregate_document(result),
     }
+
+
+def _crowds_document(result: Result) -> dict[str, Any]:
+    """The problems without verdicts, where optimizers are too many to be told apart."""
+    found = stats.crowds(result.histories)
+    return {"crowds": [asdict(crowd) for crowd in found]} if found else {}
 
 
 def _tuning_document(experiment: Experiment, verdicts: Sequence[Verdict]) -> dict[str, Any]:

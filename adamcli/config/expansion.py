@@ -70,9 +70,7 @@ def expanded(
     if mistakes:
         return [], mistakes
     order = ["problems", *(axis.key for factor in factors for axis in factor.axes)]
-    runs = [
-        run for cell in cells for choice in choices for run in _runs(cell, choice, order, whole)
-    ]
+    runs = [run for cell in cells for run in _runs(cell, choices, order, whole)]
     return runs, _same_labels(root, runs)
 
 
@@ -94,42 +92,50 @@ def _choices(
 
 def _unwrappable(tree: Node, i: int, rule: Rule, wrapping: Wrapping) -> list[PlacedError]:
     """Wrappers around a rule that averages its own weights: they would see half of its state."""
-    names = ("cautious", "decay", "lookahead", "ema") if isinstance(rule, Averaging) else ()
+    wrappers = ("cautious", "decay", "lookahead", "ema")
+    names = [name for name in wrappers if getattr(wrapping, name)]
+    if not names or not isinstance(rule, Averaging):
+        return []
     what = "{} around a rule that is evaluated at an average of its own"
     fix = "remove it, or choose another rule"
     return [
         mistake(tree, ("optimizers", i, name), what.format(name), fix, at_key=True)
         for name in names
-        if getattr(wrapping, name)
     ]
 
 
-def _runs(cell: Cell, choice: _Choice, order: Sequence[str], whole: Any) -> Iterator[Run]:
-    """One run per seed."""
-    section, train = choice.section, cell.train
-    tags = {**cell.tags, **choice.tags}
-    own = section.model_fields_set
+def _runs(
+    cell: Cell, choices: Sequence[_Choice], order: Sequence[str], whole: Any
+) -> Iterator[Run]:
+    """One run per choice and seed."""
     layout = cell.task().layout
     traced = tuple(canonical_param(p) for p in whole.trace.params if p in layout)
-    label = " ".join([choice.base, *(tags[key] for key in order if key in tags)])
-    for seed in train.seeds:
-        recorded = whole.trace.seeds == "all" or seed == train.seeds[0]
-        yield Run(
-            label=label,
-            optimizer=section.name,
-            cell=" ".join(cell.tags.values()),
-            seed=seed,
-            rule=choice.rule,
-            schedule=schedule_of(section.schedule) if "schedule" in own else train.schedule,
-            clip_norm=section.clip_norm if "clip_norm" in own else train.clip_norm,
-            wrapping=choice.wrapping,
-            task=cell.task(seed, choice.place if train.random == "article" else 0),
-            eval_every=train.eval_every,
-            traced=traced if recorded else (),
-            layers=whole.trace.layers and recorded,
-            problem=cell.problem,
-            base=choice.base,
-        )
+    words = " ".join(cell.tags.values())
+    for choice in choices:
+        section, train = choice.section, cell.train
+        tags = {**cell.tags, **choice.tags}
+        own = section.model_fields_set
+        label = " ".join([choice.base, *(tags[key] for key in order if key in tags)])
+        schedule = schedule_of(section.schedule) if "schedule" in own else train.schedule
+        clip_norm = section.clip_norm if "clip_norm" in own else train.clip_norm
+        for seed in train.seeds:
+            recorded = whole.trace.seeds == "all" or seed == train.seeds[0]
+            yield Run(
+                label=label,
+                optimizer=section.name,
+                cell=words,
+                seed=seed,
+                rule=choice.rule,
+                schedule=schedule,
+                clip_norm=clip_norm,
+                wrapping=choice.wrapping,
+                task=cell.task(seed, choice.place if train.random == "article" else 0),
+                eval_every=train.eval_every,
+                traced=traced if recorded else (),
+                layers=whole.trace.layers and recorded,
+                problem=cell.problem,
+                base=choice.base,
+            )
 
 
 def _rule(grammar: Grammar, section: Any) -> Rule:

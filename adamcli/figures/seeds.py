@@ -27,7 +27,7 @@ from adamcli.layout import Array
 from adamcli.palette import Style
 from adamcli.stats import LOG_RATIO, Spread, Verdict
 
-_MOST = Most(cells=4, labels=12)
+_MOST = Most(cells=4, labels=12, least=2)
 
 _LEFT, _TOP, _GAP, _PANEL = 0.58, 0.86, 0.62, (3.56, 2.6)
 

@@ -74,7 +74,7 @@ def _fill_losses(axes: Axes, curves: Sequence[Sensitivity], styles: Sequence[Sty
     set_scale(axes, limits([values], log), log)
     for curve, style in zip(curves, styles, strict=True):
         bottom, top = axes.get_ylim()
-        low, high = (np.clip(ends, bottom, top) for ends in (curve.low, curve.high))
+        low, high = (np.clip(ends, bottom, top) for ends in curve.ends)
         axes.fill_between(curve.lr, low, high, color=style.colour, alpha=0.15, linewidth=0)
         axes.plot(curve.lr, shown(curve.iqm, log), **pen(style))
         _mark_good(axes, curve, style, log)

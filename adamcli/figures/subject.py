@@ -114,10 +114,15 @@ class Subject:
 
 
 class Most(NamedTuple):
-    """How many figures a family has at most, and how many labels each of them shows."""
+    """How many figures a family has at most, and how many labels each of them shows.
+
+    Attributes:
+        least: of fewer labels there is no figure.
+    """
 
     cells: int
     labels: int
+    least: int = 1
 
 
 def plans_of_best(
@@ -136,7 +141,10 @@ def plans_of_best(
     for cell, trained in cells.items():
         groups = by_label(trained)
         labels = _foremost(groups, subject.rates, most.labels)
-        kept[cell] = [one for one in trained if one.run.label in labels]
+        if len(labels) >= most.least:
+            kept[cell] = [one for one in trained if one.run.label in labels]
+    lone = {cell: trained for cell, trained in cells.items() if cell not in kept}
+    cells = {cell: cells[cell] for cell in kept}
     had, have = (sum(len(by_label(t)) for t in each.values()) for each in (cells, kept))
     notes = []
     if have < had:
@@ -144,6 +152,9 @@ def plans_of_best(
         subject = replace(subject, styles=styles)
         notes = [f"{family}: the best {have} of {had} labels, the others are left out"]
     figures, left_out = plans_by_cell(family, kept, most.cells, partial(draw, subject))
+    if lone:
+        count = sum(len(by_label(trained)) for trained in lone.values())
+        notes.append(f"{family}: none of {count} labels, all are learning rates of one optimizer")
     return figures, notes + left_out
 
 

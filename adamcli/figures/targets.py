@@ -26,7 +26,7 @@ from adamcli.layout import Array
 from adamcli.palette import Style
 from adamcli.stats import Target
 
-_MOST = Most(cells=4, labels=12)
+_MOST = Most(cells=4, labels=12, least=2)
 
 _LEFT, _TOP, _GAP, _PANEL = 0.58, 0.86, 0.3, (2.38, 1.95)
 _MARKERS = 4

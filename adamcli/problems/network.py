@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 
 import numpy as np
 
@@ -91,15 +91,10 @@ class NetworkTask:
         scores = ("loss", "accuracy") if self.dataset.classes else ("loss",)
         return tuple(f"{split}_{score}" for split in splits for score in scores)
 
-    @cached_property
+    @property
     def layout(self) -> Layout:
         """The parameter arrays: W1 (F, H1), b1 (H1,), W2 (H1, H2), ..."""
-        widths = [self.dataset.features, *self.model.hidden, self.outputs]
-        shapes: dict[str, tuple[int, ...]] = {}
-        for k in range(1, len(widths)):
-            shapes[f"W{k}"] = (widths[k - 1], widths[k])
-            shapes[f"b{k}"] = (widths[k],)
-        return Layout.of(shapes)
+        return _layout((self.dataset.features, *self.model.hidden, self.outputs))
 
     @property
     def stack_key(self) -> Hashable:
@@ -138,3 +133,13 @@ class NetworkTask:
     def stacked(self, tasks: Sequence[NetworkTask]) -> NetworkStack:
         """The networks as one stack."""
         return NetworkStack(tasks)
+
+
+@lru_cache(maxsize=256)
+def _layout(widths: tuple[int, ...]) -> Layout:
+    """The parameter arrays between layers of these widths, one for all runs."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for k in range(1, len(widths)):
+        shapes[f"W{k}"] = (widths[k - 1], widths[k])
+        shapes[f"b{k}"] = (widths[k],)
+    return Layout.of(shapes)

@@ -7,12 +7,13 @@ own, so a number depends on the runs alone, not on their order nor on what else 
 
     averages     mean, median, IQM
     bootstrap    percentile and BCa intervals, stratified by problem; `widened`
+    means        the same intervals of means of many values
     paired       sign-flip test, Holm, Simes, what n pairs would have shown
     targets      time to target, the share that reached it, paired order
     problems     normalised scores, performance profiles
     aggregate    both, for all problems of a kind
     summary      `summarize`, `wins`
-    judging      `verdicts`: a better, b better, not distinguishable, no verdict
+    judging      `verdicts`: a better, b better, not distinguishable, no verdict; `crowds`
     comparing    the numbers of a verdict
     questions    the metrics that a verdict is about
     tuning       the best of many settings, and what fewer trials would have come to
@@ -96,9 +97,12 @@ from adamcli.stats.judging import (
     ALPHA,
     B_BETTER,
     MIN_SEEDS,
+    MOST_PAIRS,
     NO_VERDICT,
     NOT_DISTINGUISHABLE,
+    Crowd,
     Verdict,
+    crowds,
     verdicts,
 )
 from adamcli.stats.paired import (
@@ -156,6 +160,7 @@ __all__ = [
     "MARGIN",
     "MIN_SEEDS",
     "MORE",
+    "MOST_PAIRS",
     "NOT_DISTINGUISHABLE",
     "NO_VERDICT",
     "REFUTED",
@@ -167,6 +172,7 @@ __all__ = [
     "Budget",
     "Candidates",
     "Contest",
+    "Crowd",
     "Hit",
     "Hypothesis",
     "Inclusion",
@@ -194,6 +200,7 @@ __all__ = [
     "best",
     "best_so_far",
     "bootstrap_interval",
+    "crowds",
     "detectable_mean",
     "detectable_share",
     "final",

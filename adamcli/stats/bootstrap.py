@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 
 from adamcli.layout import Array
-from adamcli.stats.averages import Statistic
+from adamcli.stats.averages import Statistic, mean
 from adamcli.stats.student import t_quantile
 
 RESAMPLES = 10_000
@@ -74,9 +74,53 @@ def stratified_interval(
 
     Source: Agarwal et al., 2021, arXiv:2108.13264, section 4.
     """
-    estimates = _estimates(strata, statistic, rng, resamples)
-    outside = (1 - level) / 2
-    return _quantile(estimates, outside), -_quantile(-estimates[..., ::-1], outside)
+    return _percentiles(_estimates(strata, statistic, rng, resamples), level)
+
+
+def iqm_interval(
+    values: Array,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES,
+    level: float = LEVEL,
+) -> tuple[Array, Array]:
+    """`bootstrap_interval` of the IQM of many samples, with the same bits, in less time.
+
+    A resample of sorted values is sorted if its indices are. So these are drawn and sorted
+    once, and those of the middle half serve all samples.
+
+    Args:
+        values: (K, n), K samples.
+        rng: draws (resamples, n) indices.
+        resamples: how many samples of n are drawn; none gives no interval.
+        level: the share of resamples between the ends.
+
+    Returns:
+        The lower and the upper end, each (K,); NaN for n < 2 or without resamples.
+    """
+    n = values.shape[-1]
+    if n < 2 or not resamples:
+        return np.full(len(values), np.nan), np.full(len(values), np.nan)
+    middles = _middles(n, rng, resamples)
+    ends = [_percentiles(_means(np.sort(sample), middles), level) for sample in values]
+    low, high = np.array(ends, dtype=np.float64).reshape(-1, 2).T
+    return low, high
+
+
+def _middles(n: int, rng: np.random.Generator, resamples: int) -> Array:
+    """The sorted indices of resamples without their outer quarters, (resamples, n - 2 (n // 4))."""
+    rows, cut = max(1, _CHUNK // n), n // 4
+    pieces = [
+        np.sort(rng.integers(n, size=(min(rows, resamples - at), n)), axis=-1)[:, cut : n - cut]
+        for at in range(0, resamples, rows)
+    ]
+    return np.concatenate(pieces)
+
+
+def _means(ordered: Array, indices: Array) -> Array:
+    """The mean of the values at each row of indices, (n,) and (B, m) to (B,) in ascending order."""
+    rows = max(1, _CHUNK // indices.shape[-1])
+    pieces = [mean(ordered.take(indices[at : at + rows])) for at in range(0, len(indices), rows)]
+    return np.sort(np.concatenate(pieces))
 
 
 def paired_interval(
@@ -101,9 +145,7 @@ def paired_interval(
     Returns:
         The lower and the upper end, each (K,); NaN where a problem has fewer than two runs.
     """
-    estimates = _estimates_in_order(strata, statistic, rng, resamples)
-    outside = (1 - level) / 2
-    return _quantile(estimates, outside), -_quantile(-estimates[..., ::-1], outside)
+    return _percentiles(_estimates_in_order(strata, statistic, rng, resamples), level)
 
 
 def bca_interval(
@@ -125,8 +167,22 @@ def bca_interval(
         section 5.3.2.
     """
     estimates = _estimates(strata, statistic, rng, resamples)
-    bias = _bias(estimates, statistic(_together(strata)))
-    acceleration = _acceleration(strata, statistic)
+    acceleration = acceleration_of(_influence(strata, statistic))
+    return bca_ends(estimates, statistic(_together(strata)), acceleration, level)
+
+
+def bca_ends(
+    estimates: Array, estimate: Array, acceleration: Array, level: float
+) -> tuple[Array, Array]:
+    """The ends of `bca_interval`.
+
+    Args:
+        estimates: the statistic of every resample in ascending order, (..., B).
+        estimate: that of the sample, (...).
+        acceleration: (...).
+        level: the share of resamples between the ends, before they are moved.
+    """
+    bias = _bias(estimates, estimate)
     tail = _NORMAL.inv_cdf(max((1 - level) / 2, 1e-300))
     low = _quantile(estimates, _shares(bias, acceleration, tail))
     return low, -_quantile(-estimates[..., ::-1], _shares(-bias, -acceleration, tail))
@@ -193,6 +249,12 @@ def _together(strata: Sequence[Array]) -> Array:
     return strata[0] if len(strata) == 1 else np.concatenate(strata, axis=-1)
 
 
+def _percentiles(estimates: Array, level: float) -> tuple[Array, Array]:
+    """The ends between which a share of the ordered estimates lies, (..., B) to (...) each."""
+    outside = (1 - level) / 2
+    return _quantile(estimates, outside), -_quantile(-estimates[..., ::-1], outside)
+
+
 def _quantile(ordered: Array, share: float | Array) -> Array:
     """The value below which at most a share of the ordered values lies, (..., B) to (...)."""
     place = np.floor((ordered.shape[-1] - 1) * np.asarray(share)).astype(int)
@@ -209,9 +271,8 @@ def _bias(estimates: Array, estimate: Array) -> Array:
     return _map(_NORMAL.inv_cdf, np.clip(share, 0.5 / count, 1 - 0.5 / count))
 
 
-def _acceleration(strata: Sequence[Array], statistic: Statistic) -> Array:
-    """A sixth of the skewness of the jackknife's influence values, (...)."""
-    influence = _influence(strata, statistic)
+def acceleration_of(influence: Sequence[Array]) -> Array:
+    """The acceleration: a sixth of the skewness of influence values, (..., n) each to (...)."""
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         cubes = sum((u**3).sum(axis=-1) for u in influence)
         squares = sum((u**2).sum(axis=-1) for u in influence)

@@ -8,7 +8,9 @@ its labels mirrors them.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from statistics import NormalDist
 
 import numpy as np
@@ -18,9 +20,12 @@ from adamcli.layout import Array
 from adamcli.stats import paired
 from adamcli.stats.averages import iqm, mean
 from adamcli.stats.bootstrap import LEVEL, RESAMPLES, bca_interval, widened
+from adamcli.stats.means import MANY, interval_of_many
 
 LOG_RATIO = "log ratio"
 DIFFERENCE = "difference"
+
+_ROWS = 256  # pairs that are resampled at a time: so many need some 40 MB
 
 
 @dataclass(frozen=True)
@@ -89,20 +94,72 @@ def compare(
         alpha: the level at which the detectable difference is asked for.
         resamples: of the bootstrap.
     """
-    if measure.miss is None:
-        differences = np.subtract(*paired.finite(a, b))
-        detectable = paired.detectable_mean(differences, alpha)
-    else:
-        differences = np.minimum(a, measure.miss) - np.minimum(b, measure.miss)
-        detectable = np.full(len(a), paired.detectable_share(a.shape[-1], alpha))
-    interval = _mean_interval(differences, resamples)
+    return compare_all([measure], a[None], b[None], alpha, resamples)[0]
+
+
+def compare_all(
+    measures: Sequence[Measure], a: Array, b: Array, alpha: float, resamples: int = RESAMPLES
+) -> list[list[Comparison]]:
+    """The comparisons of the same pairs by M measures, which share all that is drawn.
+
+    Args:
+        measures: M of them.
+        a, b: (M, K, n), otherwise as of `compare`.
+        alpha, resamples: as of `compare`.
+    """
+    each = list(zip(measures, a, b, strict=True))
+    differences = np.array([_differences(*one) for one in each])  # (M, K, n)
+    low, high = _by_rows(partial(_mean_interval, resamples=resamples), differences)
+    (p,) = _by_rows(_flipped, np.array([_tested(*one) for one in each]))
+    drawn = np.stack([low, high, p], axis=-1)  # (M, K, 3)
+    return [
+        _comparisons(*one, alpha, told, found)
+        for one, told, found in zip(each, differences, drawn, strict=True)
+    ]
+
+
+def _comparisons(
+    measure: Measure, a: Array, b: Array, alpha: float, differences: Array, drawn: Array
+) -> list[Comparison]:
+    """Those of K pairs by one measure, whose interval and p are drawn, (K, 3)."""
+    detectable = (
+        paired.detectable_mean(differences, alpha)
+        if measure.miss is None
+        else np.full(len(a), paired.detectable_share(a.shape[-1], alpha))
+    )
+    low, high, p = drawn.T
     shares = share_better(a, b, measure.higher)
-    p = p_values(measure, a, b)
-    columns = (mean(differences), *interval, iqm(differences), p, *shares, detectable)
+    columns = (mean(differences), low, high, iqm(differences), p, *shares, detectable)
     ties = np.count_nonzero(a == b, axis=-1).tolist()
     infinite = np.count_nonzero((np.isinf(a) | np.isinf(b)) & (a != b), axis=-1).tolist()
     rows = zip(ties, infinite, np.stack(columns, axis=-1).tolist(), strict=True)
     return [Comparison(a.shape[-1], tied, endless, *row) for tied, endless, row in rows]
+
+
+def _differences(measure: Measure, a: Array, b: Array) -> Array:
+    """The differences whose mean is told, (K, n)."""
+    if measure.miss is None:
+        return np.subtract(*paired.finite(a, b))
+    differences: Array = np.minimum(a, measure.miss) - np.minimum(b, measure.miss)
+    return differences
+
+
+def _tested(measure: Measure, a: Array, b: Array) -> Array:
+    """The differences that are tested, (K, n): by order, who is greater."""
+    return np.subtract(*paired.finite(a, b)) if measure.miss is None else order(a, b)
+
+
+def _flipped(differences: Array) -> tuple[Array]:
+    """The p of the sign-flip test of each row, (K, n) to (K,)."""
+    return (paired.sign_flip(differences, seeding.generator(0, "sign flips")),)
+
+
+def _by_rows(function: Callable[[Array], tuple[Array, ...]], values: Array) -> tuple[Array, ...]:
+    """What a function of the rows of (K, n) gives for (M, K, n), some rows at a time."""
+    rows = values.reshape(-1, values.shape[-1])
+    pieces = [function(rows[at : at + _ROWS]) for at in range(0, len(rows), _ROWS)]
+    columns = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    return tuple(column.reshape(values.shape[:-1]) for column in columns)
 
 
 def p_values(measure: Measure, a: Array, b: Array) -> Array:
@@ -111,9 +168,8 @@ def p_values(measure: Measure, a: Array, b: Array) -> Array:
     The sign-flip test of the differences or, by order, of who is greater; with flips from a
     stream of its own.
     """
-    by_size = measure.miss is None
-    differences = np.subtract(*paired.finite(a, b)) if by_size else order(a, b)
-    return paired.sign_flip(differences, seeding.generator(0, "sign flips"))
+    (p,) = _flipped(_tested(measure, a, b))
+    return p
 
 
 def order(a: Array, b: Array) -> Array:
@@ -155,7 +211,10 @@ def _mean_interval(values: Array, resamples: int) -> tuple[Array, Array]:
     sides = _sides(values)
     rng, level = seeding.generator(0, "bootstrap"), widened(LEVEL, [values.shape[-1]])
     rows = np.where(sides[:, None] < 0, -values, values)
-    low, high = bca_interval([rows], mean, rng, resamples, level)
+    if values.shape[-1] > MANY:
+        low, high = interval_of_many(rows, rng, resamples, level)
+    else:
+        low, high = bca_interval([rows], mean, rng, resamples, level)
     reach = np.maximum(-low, high)  # values that are their own mirror image have such an interval
     low, high = np.where(sides == 0, -reach, low), np.where(sides == 0, reach, high)
     return np.where(sides < 0, -high, low), np.where(sides < 0, -low, high)

@@ -23,21 +23,24 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
 from adamcli.stats import paired
 from adamcli.stats.bootstrap import RESAMPLES
-from adamcli.stats.comparing import LOG_RATIO, NOTHING, Comparison, Measure, compare
+from adamcli.stats.comparing import LOG_RATIO, NOTHING, Comparison, Measure, compare_all
 from adamcli.stats.questions import Values, questions
-from adamcli.stats.runs import Trained, by_cell
+from adamcli.stats.runs import Trained, by_cell, by_label
 from adamcli.stats.targets import Target
 
 ALPHA = 0.05
 MIN_SEEDS = 6
 """A sign-flip test of fewer pairs cannot give a p below `ALPHA`."""
+
+MOST_PAIRS = int(ALPHA / min(map(paired.smallest_p, (paired.EXACT, paired.EXACT + 1))))
+"""Among more pairs than this the adjusted p of no test is below `ALPHA`, however many seeds."""
 
 A_BETTER = "a better"
 B_BETTER = "b better"
@@ -99,12 +102,37 @@ class Verdict:
     reason: str
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """A cell of so many labels that no pair of them could get a verdict.
+
+    To test the best of them alone would not help: they are the best of these very runs, so
+    chance has had a try with every label.
+
+    Attributes:
+        cell: the problem.
+        labels: how many there are.
+        pairs: how many pairs they make, more than `MOST_PAIRS`.
+    """
+
+    cell: str
+    labels: int
+    pairs: int
+
+
+def crowds(histories: Iterable[Trained]) -> list[Crowd]:
+    """The cells in which `verdicts` compares nothing, as they have too many labels."""
+    labels = {cell: len(by_label(runs)) for cell, runs in by_cell(histories).items()}
+    found = (Crowd(cell, count, math.comb(count, 2)) for cell, count in labels.items())
+    return [crowd for crowd in found if crowd.pairs > MOST_PAIRS]
+
+
 def verdicts(
-    histories: Iterable[Trained],
+    histories: Sequence[Trained],
     targets: Sequence[Target] | None = None,
     resamples: int = RESAMPLES,
 ) -> list[Verdict]:
-    """The verdict on every pair of labels of a cell, for each metric.
+    """The verdict on every pair of labels of a cell, for each metric; none in `crowds`.
 
     Args:
         histories: runs of any number of cells and labels; their order decides no number.
@@ -112,9 +140,11 @@ def verdicts(
             data where there is none.
         resamples: of the bootstrap.
     """
+    crowded = {crowd.cell for crowd in crowds(histories)}
     return [
         verdict
         for cell, runs in by_cell(histories).items()
+        if cell not in crowded
         for verdict in _cell_verdicts(cell, list(questions(runs, targets)), resamples)
     ]
 
@@ -123,7 +153,7 @@ def _cell_verdicts(
     cell: str, asked: Sequence[tuple[Measure, Values]], resamples: int
 ) -> list[Verdict]:
     """The verdict on every pair of labels by every measure, measure by measure."""
-    tables = [_comparisons(measure, values, resamples) for measure, values in asked]
+    tables = _comparisons(asked, resamples)
     pairs = list(tables[0])
     together = paired.holm(
         np.array([_together([table[pair] for table in tables]) for pair in pairs])
@@ -178,22 +208,29 @@ def _verdict(
 
 
 def _comparisons(
-    measure: Measure, values: Values, resamples: int
-) -> Mapping[tuple[str, str], Comparison]:
-    """Every pair of labels at the seeds that both have; pairs of equally many go together."""
+    asked: Sequence[tuple[Measure, Values]], resamples: int
+) -> list[dict[tuple[str, str], Comparison]]:
+    """By each measure every pair of labels at the seeds that both have.
+
+    Pairs of equally many seeds go together.
+    """
+    measures, tables = [measure for measure, _ in asked], [values for _, values in asked]
     seeds = {
-        (a, b): sorted(values[a].keys() & values[b].keys())
-        for a, b in itertools.combinations(values, 2)
+        (a, b): sorted(tables[0][a].keys() & tables[0][b].keys())
+        for a, b in itertools.combinations(tables[0], 2)
     }
-    found = dict.fromkeys(seeds, NOTHING)
+    found = [dict.fromkeys(seeds, NOTHING) for _ in asked]
     for n in {len(each) for each in seeds.values()} - {0}:
         pairs = [pair for pair in seeds if len(seeds[pair]) == n]
         a, b = (
-            np.array([[values[pair[side]][seed] for seed in seeds[pair]] for pair in pairs])
+            np.array(
+                [[[v[pair[side]][seed] for seed in seeds[pair]] for pair in pairs] for v in tables]
+            )
             for side in (0, 1)
         )
-        compared = compare(measure, a, b, ALPHA / len(seeds), resamples)
-        found |= zip(pairs, compared, strict=True)
+        compared = compare_all(measures, a, b, ALPHA / len(seeds), resamples)
+        for table, comparisons in zip(found, compared, strict=True):
+            table |= zip(pairs, comparisons, strict=True)
     return found
 
 

@@ -17,6 +17,10 @@ FLIPS = 19_999
 
 POWER = 0.8
 
+# Pairs whose flips are held at a time. What is drawn does not depend on it: a multiple of 32
+# leaves no bits of a random word.
+_PAIRS = 128
+
 
 def finite(a: Array, b: Array) -> tuple[Array, Array]:
     """Both samples with every infinity replaced by a value beyond all finite ones.
@@ -75,8 +79,11 @@ def sign_flip(differences: Array, rng: np.random.Generator, flips: int = FLIPS) 
     observed = np.abs(differences.sum(axis=-1, keepdims=True)) - 1e-13 * total
     if sizes.shape[-1] <= EXACT:
         return (np.abs(_all_sums(sizes)) >= observed).mean(axis=-1)
-    flipped = rng.integers(2, size=(sizes.shape[-1], flips), dtype=bool).astype(np.float64)
-    lost = sizes @ flipped  # (..., flips): what the flips take from the total, twice
+    # (..., flips): what the flips take from the total, twice.
+    lost = sum(
+        part @ rng.integers(2, size=(part.shape[-1], flips), dtype=bool).astype(np.float64)
+        for part in np.split(sizes, range(_PAIRS, sizes.shape[-1], _PAIRS), axis=-1)
+    )
     extreme = np.count_nonzero(lost <= (total - observed) / 2, axis=-1)
     extreme += np.count_nonzero(lost >= (total + observed) / 2, axis=-1)
     return np.asarray((1 + np.minimum(extreme, flips)) / (1 + flips))

@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from adamcli.layout import Array
-from adamcli.stats.runs import Trained, by_label, ranking_scores
-from adamcli.stats.summary import Summary, summarize
+from adamcli.stats.bootstrap import RESAMPLES
+from adamcli.stats.runs import Trained, by_label, final, ranking_scores
+from adamcli.stats.summary import Spread, spreads
 
 MARGIN = 4.0
 """A loss of so many times the best is still good: where the losses of one experiment span
@@ -65,43 +67,70 @@ class Range:
 class Sensitivity:
     """What one optimizer comes to at each learning rate, on one problem.
 
+    Intervals take most of the time, so they are computed when they are asked for.
+
     Attributes:
         cell: the problem.
         curve: the optimizer.
         metric: the final loss that is compared.
-        seeds: how many there are at most.
         lr: (n,), ascending.
-        iqm, low, high: (n,), the interquartile mean of the metric over seeds and its 95 %
-            bootstrap interval; infinite where too many runs stopped, NaN for one seed.
+        finals: the metric of every seed at each learning rate, infinite for a run that stopped.
         stopped: (n,), the share of runs that diverged or failed.
-        good: the range of good learning rates.
     """
 
     cell: str
     curve: str
     metric: str
-    seeds: int
     lr: Array
-    iqm: Array
-    low: Array
-    high: Array
+    finals: tuple[tuple[float, ...], ...]
     stopped: Array
-    good: Range
+
+    @property
+    def seeds(self) -> int:
+        """How many there are at most."""
+        return max(map(len, self.finals))
+
+    @cached_property
+    def iqm(self) -> Array:
+        """The interquartile mean of the metric over seeds, (n,); infinite if many stopped."""
+        return self._spreads("iqm", resamples=0)[0]
+
+    @cached_property
+    def ends(self) -> tuple[Array, Array]:
+        """Both ends of its 95 % bootstrap intervals, (n,) each; NaN for one seed."""
+        low, high = self._spreads("low", "high")
+        return low, high
 
     @property
     def best(self) -> int:
         """Which learning rate has the lowest loss."""
         return int(np.argmin(self.iqm))
 
+    @cached_property
+    def at_best(self) -> Spread:
+        """How the metric varies over seeds at the best learning rate."""
+        return spreads([self.finals[self.best]])[0]
+
+    @cached_property
+    def good(self) -> Range:
+        """The range of good learning rates."""
+        return good_range(self.lr, self.iqm)
+
     def document(self) -> dict[str, Any]:
         """All of it for JSON."""
-        numbers = ("lr", "iqm", "low", "high", "stopped")
+        low, high = self.ends
+        arrays = {"lr": self.lr, "iqm": self.iqm, "low": low, "high": high, "stopped": self.stopped}
         return {
             **{name: getattr(self, name) for name in ("cell", "curve", "metric", "seeds")},
-            **{name: getattr(self, name).tolist() for name in numbers},
+            **{name: values.tolist() for name, values in arrays.items()},
             "best_lr": float(self.lr[self.best]),
             "good": {**vars(self.good), "decades": self.good.decades},
         }
+
+    def _spreads(self, *names: str, resamples: int = RESAMPLES) -> list[Array]:
+        """Some numbers of the spread at each learning rate, (n,) each."""
+        found = spreads(self.finals, resamples)
+        return [np.array([getattr(spread, name) for spread in found]) for name in names]
 
 
 def sensitivities(histories: Iterable[Trained], rates: Mapping[str, Rate]) -> list[Sensitivity]:
@@ -112,11 +141,10 @@ def sensitivities(histories: Iterable[Trained], rates: Mapping[str, Rate]) -> li
         rates: of the labels that belong to a curve.
     """
     runs = by_label(history for history in histories if history.label in rates)
-    trained = [history for group in runs.values() for history in group]
-    metrics = ranking_scores(trained)
-    curves: dict[tuple[str, str], list[Summary]] = {}
-    for summary in summarize(trained):
-        curves.setdefault((summary.cell, rates[summary.label].curve), []).append(summary)
+    metrics = ranking_scores(history for group in runs.values() for history in group)
+    curves: dict[tuple[str, str], list[Sequence[Trained]]] = {}
+    for label, group in runs.items():
+        curves.setdefault((group[0].cell, rates[label].curve), []).append(group)
     return [
         _sensitivity(cell, curve, metrics[cell], points, rates)
         for (cell, curve), points in curves.items()
@@ -125,19 +153,24 @@ def sensitivities(histories: Iterable[Trained], rates: Mapping[str, Rate]) -> li
 
 
 def _sensitivity(
-    cell: str, curve: str, metric: str, points: Sequence[Summary], rates: Mapping[str, Rate]
+    cell: str,
+    curve: str,
+    metric: str,
+    points: Sequence[Sequence[Trained]],
+    rates: Mapping[str, Rate],
 ) -> Sensitivity:
-    """The curve through some points."""
-    points = sorted(points, key=lambda point: rates[point.label].lr)
-    lr = np.array([rates[point.label].lr for point in points])
-    spreads = [point.final[metric] for point in points]
-    iqm, low, high = (
-        np.array([getattr(spread, name) for spread in spreads]) for name in ("iqm", "low", "high")
+    """The curve through some points, the runs of a label each."""
+    points = sorted(points, key=lambda runs: rates[runs[0].label].lr)
+    return Sensitivity(
+        cell=cell,
+        curve=curve,
+        metric=metric,
+        lr=np.array([rates[runs[0].label].lr for runs in points]),
+        finals=tuple(tuple(final(run, metric) for run in runs) for runs in points),
+        stopped=np.array(
+            [1 - sum(run.status == "finished" for run in runs) / len(runs) for runs in points]
+        ),
     )
-    stopped = np.array([1 - point.finished / point.n for point in points])
-    seeds = max(point.n for point in points)
-    good = good_range(lr, iqm)
-    return Sensitivity(cell, curve, metric, seeds, lr, iqm, low, high, stopped, good)
 
 
 def good_range(lr: Array, loss: Array) -> Range:

@@ -44,6 +44,7 @@ def binomial_tail(n: int, k: int, probability: float = 0.5) -> float:
     return sum(math.exp(each) for each in logs)
 
 
+@lru_cache(maxsize=2**14)
 def _log_choose(n: int, k: int) -> float:
     """The logarithm of the number of ways to choose k of n; the number itself may overflow."""
     return math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)

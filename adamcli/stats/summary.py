@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from adamcli import seeding
 from adamcli.layout import Array
 from adamcli.stats.averages import iqm, median
-from adamcli.stats.bootstrap import bootstrap_interval
+from adamcli.stats.bootstrap import RESAMPLES, iqm_interval
 from adamcli.stats.runs import (
     Trained,
     best,
@@ -31,7 +31,8 @@ class Spread:
     """How one number varies over seeds.
 
     Attributes:
-        low: lower end of the 95 % bootstrap interval of the IQM; NaN for a single seed.
+        low: lower end of the 95 % bootstrap interval of the IQM; NaN for a single seed, or if
+            it was left out.
         high: its upper end.
     """
 
@@ -84,20 +85,31 @@ class Wins:
     seeds: int
 
 
-def summarize(histories: Iterable[Trained]) -> list[Summary]:
-    """One summary per label, in the order in which the labels first appear."""
+def summarize(histories: Iterable[Trained], resamples: int = RESAMPLES) -> list[Summary]:
+    """One summary per label, in the order in which the labels first appear.
+
+    Args:
+        histories: runs of any number of labels.
+        resamples: of the bootstrap; 0 leaves the intervals out, which take most of the time.
+    """
     labels = by_label(histories)
     scores = scores_by_cell(history for runs in labels.values() for history in runs)
-    return [_summary(runs, scores[runs[0].cell]) for runs in labels.values()]
+    rows = [
+        [value(history, score) for history in runs]
+        for runs in labels.values()
+        for value in (final, best)
+        for score in scores[runs[0].cell]
+    ]
+    found = iter(spreads(rows, resamples))
+    return [_summary(runs, scores[runs[0].cell], found) for runs in labels.values()]
 
 
-def _summary(histories: Sequence[Trained], scores: Sequence[str]) -> Summary:
-    """The summary of the runs of one label."""
+def _summary(
+    histories: Sequence[Trained], scores: Sequence[str], found: Iterator[Spread]
+) -> Summary:
+    """The summary of the runs of one label, whose spreads are the next that are found."""
     first = histories[0]
     ends = Counter(history.status for history in histories)
-    finals = [[final(history, score) for history in histories] for score in scores]
-    bests = [[best(history, score) for history in histories] for score in scores]
-    spreads = _spreads(np.array(finals + bests))
     return Summary(
         label=first.label,
         optimizer=first.optimizer,
@@ -106,16 +118,24 @@ def _summary(histories: Sequence[Trained], scores: Sequence[str]) -> Summary:
         finished=ends["finished"],
         diverged=ends["diverged"],
         failed=ends["failed"],
-        final=dict(zip(scores, spreads, strict=False)),
-        best=dict(zip(scores, spreads[len(scores) :], strict=True)),
+        final={score: next(found) for score in scores},
+        best={score: next(found) for score in scores},
     )
 
 
-def _spreads(values: Array) -> list[Spread]:
-    """The spread of every row of values (K, n), with the same resamples for all."""
-    low, high = bootstrap_interval(values, iqm, seeding.generator(0, "bootstrap"))
-    columns = (median(values), iqm(values), low, high, values.min(axis=1), values.max(axis=1))
-    return [Spread(*row) for row in np.stack(columns, axis=1).tolist()]
+def spreads(rows: Sequence[Sequence[float]], resamples: int = RESAMPLES) -> list[Spread]:
+    """The spread of every row of values; rows of one length have the same resamples."""
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(rows):
+        places.setdefault(len(row), []).append(place)
+    found: dict[int, Spread] = {}
+    for alike in places.values():
+        values = np.array([rows[place] for place in alike])  # (K, n)
+        ends = iqm_interval(values, seeding.generator(0, "bootstrap"), resamples)
+        columns = (median(values), iqm(values), *ends, values.min(axis=1), values.max(axis=1))
+        numbers = np.stack(columns, axis=1).tolist()
+        found |= zip(alike, (Spread(*row) for row in numbers), strict=True)
+    return [found[place] for place in range(len(rows))]
 
 
 def wins(histories: Sequence[Trained], score: str | None = None) -> list[Wins]:

@@ -49,10 +49,11 @@ def time_to_target(history: Trained, target: Target) -> Hit:
     What it did later does not count: who stops at the target has reached it, even if the run
     diverged after that.
     """
-    held = np.flatnonzero(target.held(history.metrics.get(target.metric, np.empty(0))))
-    if not len(held):
+    held = target.held(history.metrics.get(target.metric, np.empty(0)))
+    first = int(held.argmax()) if len(held) else 0
+    if not len(held) or not held[first]:
         return MISS
-    return Hit(float(history.epochs[held[0]]), float(history.steps[held[0]]))
+    return Hit(float(history.epochs[first]), float(history.steps[first]))
 
 
 def next_evaluation(histories: Iterable[Trained]) -> float:

@@ -21,7 +21,7 @@ from adamcli.tables.reproduction import reproduction_table
 from adamcli.tables.results import comparison_table, label_colours, summary_table
 from adamcli.tables.sensitivity import sensitivity_table
 from adamcli.tables.tuning import audit_in_words, tuning_table
-from adamcli.tables.verdicts import verdicts_in_words
+from adamcli.tables.verdicts import crowds_in_words, verdicts_in_words
 
 __all__ = [
     "LiveView",
@@ -30,6 +30,7 @@ __all__ = [
     "audit_in_words",
     "claims_table",
     "comparison_table",
+    "crowds_in_words",
     "effect_in_words",
     "facts_table",
     "families_table",

@@ -102,9 +102,9 @@ class Board:
         self._diverged = np.zeros(len(runs) + 1, dtype=bool)
         self._failed = np.zeros(len(runs) + 1, dtype=bool)
         self._metrics = {name: np.full(len(runs) + 1, np.nan) for name in METRICS}
+        measured = [*(run.task.metrics for run in runs), ()]
         self._scored = {
-            name: np.array([*(name in run.task.metrics for run in runs), False])
-            for name in stats.SCORES
+            name: np.array([name in metrics for metrics in measured]) for name in stats.SCORES
         }
         self._curve = np.full((CURVE_POINTS, len(runs) + 1), np.nan)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
@@ -16,6 +17,9 @@ from adamcli.tables.grid import EMPTY, Cell, Column, Grid, grouped, line, stack
 if TYPE_CHECKING:
     from adamcli.store import Result
 
+MAX_ROWS = 100
+"""Of more labels, the table has the best of each problem."""
+
 _LABEL_WIDTH = 14  # down to which labels wrap, if no word is longer
 _REASONS = 10
 _ORDER = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")  # the last goes first
@@ -23,15 +27,15 @@ _ORDER = ("test_loss", "test_accuracy", "train_loss", "train_accuracy")  # the l
 
 def summary_table(result: Result) -> RenderableType:
     """The final values of every label; with several seeds the median and the range."""
-    rows = _rows(result)
+    rows, note = _foremost(result, _rows(result))
     columns = [_labels(result, rows), _states(result, rows), _epochs(result, rows)]
     columns += [_scores(rows, score) for score in stats.SCORES if _anyone_has(rows, score)]
-    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.")
+    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{note}")
 
 
 def comparison_table(result: Result) -> RenderableType:
     """Labels side by side over the same seeds, with how often each was the best."""
-    rows = _rows(result)
+    rows, note = _foremost(result, _rows(result))
     rankings = set(stats.ranking_scores(result.histories).values())
     scores = [s for s in stats.SCORES if s.replace("accuracy", "loss") in rankings]
     columns = [_labels(result, rows), _states(result, rows)]
@@ -39,7 +43,7 @@ def comparison_table(result: Result) -> RenderableType:
     wins = {each.label: each for each in stats.wins(result.histories)}
     columns += [_wins(rows, wins)] if _contested(rows) else []
     meaning = _meaning_of_a_win(rankings, wins) if _contested(rows) else ""
-    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{meaning}")
+    return _titled(result, _grid(rows, columns), f"{_final_values(result)}.{meaning}{note}")
 
 
 def label_colours(runs: Sequence[palette.Labelled]) -> dict[str, str]:
@@ -49,12 +53,40 @@ def label_colours(runs: Sequence[palette.Labelled]) -> dict[str, str]:
 
 def _rows(result: Result) -> list[Summary]:
     """A summary per label in the order of the experiment, an empty one for untrained labels."""
-    trained = {summary.label: summary for summary in stats.summarize(result.histories)}
+    trained = {summary.label: summary for summary in stats.summarize(result.histories, resamples=0)}
     labels = {run.label: run for run in result.experiment.runs}
     return [
         trained.get(label) or Summary(label, run.optimizer, run.cell, 0, 0, 0, 0, {}, {})
         for label, run in labels.items()
     ]
+
+
+def _foremost(result: Result, rows: Sequence[Summary]) -> tuple[Sequence[Summary], str]:
+    """All labels or, of too many, those of the lowest losses, and a sentence on the others."""
+    if len(rows) <= MAX_ROWS:
+        return rows, ""
+    scores = stats.ranking_scores(result.histories)
+    cells: dict[str, list[Summary]] = {}
+    for row in rows:
+        cells.setdefault(row.cell, []).append(row)
+    each = max(1, MAX_ROWS // len(cells))
+    best = [row for own in cells.values() for row in sorted(own, key=_by(scores))[:each]]
+    kept = {row.label for row in best[:MAX_ROWS]}
+    left = [row for row in rows if row.label not in kept]
+    stopped = sum(row.finished < row.n for row in left)
+    ends = f"; of {stopped} of the others runs diverged or failed" if stopped else ""
+    note = f" The best {len(kept)} of {len(rows)} labels, all are in summary.csv{ends}."
+    return [row for row in rows if row.label in kept], note
+
+
+def _by(scores: Mapping[str, str]) -> Callable[[Summary], float]:
+    """The median that ranks a label in its cell, infinite for one without runs."""
+
+    def median(row: Summary) -> float:
+        spread = row.final.get(scores.get(row.cell, ""))
+        return spread.median if spread else math.inf
+
+    return median
 
 
 def _titled(result: Result, grid: Grid, caption: str) -> RenderableType:
@@ -92,8 +124,8 @@ def _labels(result: Result, rows: Sequence[Summary]) -> Column:
 
 def _states(result: Result, rows: Sequence[Summary]) -> Column:
     """The column that says how the runs of each label ended."""
-    planned = _planned(result)
-    cells = [_state(row, planned[row.label], _stop(result, row.label)) for row in rows]
+    planned, stops = _planned(result), _stops(result)
+    cells = [_state(row, planned[row.label], stops.get(row.label)) for row in rows]
     unremarkable = all(row.finished == planned[row.label] for row in rows)
     return Column("status", cells, rank=6 if unremarkable else 1, least=11)
 
@@ -106,10 +138,13 @@ def _planned(result: Result) -> dict[str, int]:
     return counts
 
 
-def _stop(result: Result, label: str) -> int | None:
-    """The step at which the first run of a label that did not finish stopped."""
-    steps = [history.stopped_at for history in result.histories if history.label == label]
-    return min((step for step in steps if step is not None), default=None)
+def _stops(result: Result) -> dict[str, int]:
+    """By label the step at which the first of its runs stopped that did not finish."""
+    stops: dict[str, int] = {}
+    for history in result.histories:
+        if (step := history.stopped_at) is not None:
+            stops[history.label] = min(step, stops.get(history.label, step))
+    return stops
 
 
 def _state(row: Summary, planned: int, step: int | None) -> Cell:
@@ -129,10 +164,11 @@ def _state(row: Summary, planned: int, step: int | None) -> Cell:
 
 def _epochs(result: Result, rows: Sequence[Summary]) -> Column:
     """The column of epochs at the last evaluation."""
-    ends: dict[str, list[int]] = {row.label: [] for row in rows}
+    ends: dict[str, list[int]] = {}
     for history in result.histories:
-        ends[history.label].append(int(history.epochs[-1]) if len(history.epochs) else 0)
-    cells = [Cell.of(_from_to(ends[row.label])) for row in rows]
+        last = int(history.epochs[-1]) if len(history.epochs) else 0
+        ends.setdefault(history.label, []).append(last)
+    cells = [Cell.of(_from_to(ends.get(row.label, ()))) for row in rows]
     return Column("epochs", cells, rank=7, right=True)
 
 

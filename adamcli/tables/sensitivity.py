@@ -46,9 +46,8 @@ def _number(value: float) -> str:
 
 def _loss(curve: Sensitivity) -> Cell:
     """The loss at the best learning rate, and its interval below it."""
-    best = curve.best
-    middle = words.number(float(curve.iqm[best]))
-    span = words.span(curve.metric, float(curve.low[best]), float(curve.high[best]))
+    best = curve.at_best
+    middle, span = words.number(best.iqm), words.span(curve.metric, best.low, best.high)
     return Cell(((middle, ""), (f"\n{span}", "dim"))) if span else Cell.of(middle)
 
 

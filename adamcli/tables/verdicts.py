@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.padding import Padding
 
 from adamcli import palette, stats
-from adamcli.stats import Verdict
+from adamcli.stats import Crowd, Verdict
 from adamcli.tables import words
 from adamcli.tables.grid import Cell, Line, line, stack
 
@@ -46,6 +46,26 @@ def verdicts_in_words(
         return line(_too_few(most))
     heading = line(f"Verdicts over {_seeds(verdicts)}", "bold")
     return stack(Group(heading, *_cells(verdicts, colours)), line(_MEANING, "dim"))
+
+
+def crowds_in_words(crowds: Sequence[Crowd], *, tuned: bool) -> RenderableType | None:
+    """Why cells with too many labels have no verdicts; None where there is none.
+
+    Args:
+        crowds: as `stats.crowds` gives them.
+        tuned: whether the experiment already is what the advice would be.
+    """
+    if not crowds:
+        return None
+    largest = max(crowds, key=lambda crowd: crowd.pairs)
+    cells = "" if len(crowds) == 1 else f" in each of {len(crowds)} problems"
+    why = (
+        f"no verdict{cells}: {largest.labels} labels make {largest.pairs} pairs, and no test can "
+        f"give an adjusted p < {stats.ALPHA} among more than {stats.MOST_PAIRS}; the best of so "
+        "many on these seeds is partly the luckiest."
+    )
+    advice = " `adamcli compare --tune` chooses settings on other seeds and then compares them."
+    return line(why + advice * (not tuned))
 
 
 def _too_few(n: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 
 import numpy as np
@@ -45,14 +46,18 @@ def kind(rule: Rule, wrapping: Wrapping | None = None) -> Hashable:
     """
     if getattr(rule, "alone", False):
         return object()
-    columns = {s.name for s in settings_of(type(rule)) if s.kind is float and s.stacks}
-    values = {f.name: getattr(rule, f.name) for f in dataclasses.fields(rule)}  # type: ignore[arg-type]
+    values = ((name, getattr(rule, name), column) for name, column in _fields(type(rule)))
     fixed = (
-        (name, value)
-        for name, value in values.items()
-        if name not in columns or not isinstance(value, float)
+        (name, value) for name, value, column in values if not (column and isinstance(value, float))
     )
     return (type(rule), wrapping, *fixed)
+
+
+@cache
+def _fields(rule: type) -> tuple[tuple[str, bool], ...]:
+    """The fields of a rule, and whether the setting of each lets it be a column."""
+    columns = {s.name for s in settings_of(rule) if s.kind is float and s.stacks}
+    return tuple((field.name, field.name in columns) for field in dataclasses.fields(rule))
 
 
 def stacked(rules: Sequence[Rule]) -> Rule:
