@@ -12,13 +12,19 @@ from adamcli.config import Experiment
 from adamcli.documents import to_json
 from adamcli.history import RunHistory
 from adamcli.store import files, formats, memories
+from adamcli.store.lazy import once
 from adamcli.text import safe_lines, slug
 
 CONFIG = "config.yaml"
+SUMMARY_CSV, SUMMARY = "summary.csv", "summary.json"
+TUNING = "tuning.json"
 METRICS = "metrics.csv"
 PARAMS = "params.npz"
 TRACES = "traces.npz"
 ERROR_LOG = "error.log"
+
+NUMBERS = (METRICS, PARAMS, TRACES, SUMMARY_CSV, SUMMARY, TUNING, ERROR_LOG)
+"""The files that come at the end of a training; none of them before."""
 
 
 def write_description(directory: Path, experiment: Experiment) -> dict[str, str]:
@@ -76,7 +82,7 @@ def _write_params(path: Path, histories: Sequence[RunHistory]) -> str:
     """params.npz: the final parameters under `label/seed/array`. Its SHA-256."""
     with files.writing(path) as file, formats.NpzWriter(file) as archive:
         for history in histories:
-            for name, values in history.params.items():
+            for name, values in once(history.params).items():
                 archive.add(f"{history.label}/{history.seed}/{name}", values)
     return file.sha256
 
@@ -97,8 +103,8 @@ def _summaries(histories: Sequence[RunHistory]) -> dict[str, bytes]:
     # A cell without test data or classes has fewer columns than the others.
     columns = [*dict.fromkeys(name for row in sorted(flat, key=len)[::-1] for name in row)]
     return {
-        "summary.csv": formats.to_csv(columns, ([row.get(c) for c in columns] for row in flat)),
-        "summary.json": f"{to_json(summaries)}\n".encode(),
+        SUMMARY_CSV: formats.to_csv(columns, ([row.get(c) for c in columns] for row in flat)),
+        SUMMARY: f"{to_json(summaries)}\n".encode(),
     }
 
 
@@ -107,7 +113,7 @@ def _tuning(experiment: Experiment) -> dict[str, bytes]:
     if experiment.tuning is None:
         return {}
     outcomes = [outcome.document() for outcome in experiment.tuning.outcomes]
-    return {"tuning.json": f"{to_json(outcomes)}\n".encode()}
+    return {TUNING: f"{to_json(outcomes)}\n".encode()}
 
 
 def _error_log(histories: Sequence[RunHistory]) -> dict[str, bytes]:

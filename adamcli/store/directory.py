@@ -9,17 +9,19 @@ that what was damaged later is refused and never read as a number.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adamcli import config, stats
 from adamcli.config import Experiment, Run
 from adamcli.errors import AdamcliError, DamagedError
 from adamcli.history import MEASURED, METRICS, RunHistory
 from adamcli.store import contents, files, formats, memories
+from adamcli.store.digest import result_hash
 from adamcli.store.lazy import Lazy
 from adamcli.store.lock import owned
 from adamcli.store.manifest import (
@@ -43,6 +45,7 @@ TRIALS = "trials"
 FIGURES = "figures"
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -173,9 +176,9 @@ class RunDirectory:
         entries = [entry_of(history) for history in histories]
         manifest = manifest_of(experiment, entries, seconds, processors)
         manifest["files"] = contents.write(self.path, experiment, histories)
-        write_manifest(self.path, manifest)
         if contents.ERROR_LOG not in manifest["files"]:
             files.remove(self.path / contents.ERROR_LOG)  # of an earlier training
+        write_manifest(self.path, manifest)
         self.parts.remove()
         return Result(self.path, experiment, self._finished(experiment, manifest), manifest)
 
@@ -209,14 +212,18 @@ class RunDirectory:
             UsageError: one of `plugins` is another file than that of the run.
             PluginError: one of them cannot be executed.
         """
-        manifest = self.manifest()
-        while True:
-            try:
-                return self._loaded(manifest, plugins)
-            except DamagedError:
-                before, manifest = manifest, self.manifest()
-                if manifest == before:
-                    raise
+        return self._steadily(lambda manifest: self._loaded(manifest, plugins))
+
+    def hashed(self) -> tuple[Result, str]:
+        """Everything that was saved, as `load` has it, and one hash of all its numbers.
+
+        The numbers of trials count too. A run's parameters and traces are in memory while
+        they are hashed, and no longer.
+
+        Raises:
+            DamagedError: a file is missing, was changed, or cannot be understood.
+        """
+        return self._steadily(self._hashed)
 
     def manifest(self) -> Json:
         """How, when and with what the numbers were made, and the hash of every file.
@@ -227,6 +234,24 @@ class RunDirectory:
             DamagedError: it is missing, was changed, or a newer version wrote it.
         """
         return read_manifest(self.path)
+
+    def _steadily(self, read: Callable[[Json], T]) -> T:
+        """What `read` makes of the manifest, once more if another process has replaced it."""
+        manifest = self.manifest()
+        while True:
+            try:
+                return read(manifest)
+            except DamagedError:
+                before, manifest = manifest, self.manifest()
+                if manifest == before:
+                    raise
+
+    def _hashed(self, manifest: Json) -> tuple[Result, str]:
+        """What a manifest names, and the hash of its numbers and those of its trials."""
+        result = self._loaded(manifest, ())
+        tuned = result.experiment.tuning and self.trials.saved
+        tried = self.trials.load().histories if tuned else ()
+        return result, result_hash(chain(tried, result.histories))
 
     def _listed(self) -> list[Json]:
         """The runs that the manifest lists; none while parts hold them."""

@@ -130,6 +130,11 @@ def remove_directory(path: Path) -> None:
         _sync_directory(path.parent)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that a killed process may have left half written."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 def clear_temporary(directory: Path) -> None:
     """Remove the temporary files that a killed process left in a directory which we own.
 
@@ -137,7 +142,7 @@ def clear_temporary(directory: Path) -> None:
         StorageError: the operating system refused.
     """
     with storage_errors(directory):
-        left = [path for path in directory.iterdir() if _TEMPORARY.fullmatch(path.name)]
+        left = [path for path in directory.iterdir() if is_temporary(path)]
     for path in left:
         remove(path)
 

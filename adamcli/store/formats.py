@@ -20,7 +20,7 @@ from adamcli.errors import DamagedError
 from adamcli.history import METRICS, VALIDATION, Failure, RunHistory
 from adamcli.layout import Array
 from adamcli.store.files import Writing
-from adamcli.store.lazy import Lazy
+from adamcli.store.lazy import Lazy, once
 
 _HEAD = ("label", "optimizer", "seed", "epoch", "step")
 
@@ -128,21 +128,29 @@ def recorded(history: RunHistory) -> Iterator[tuple[str, Array]]:
 
     What is a parameter, as in `W1[0,0]/m_hat`, or a named array, `W1/ratio`.
     """
-    for what, series in (*history.traces.items(), *history.layers.items()):
+    for what, series in (*once(history.traces).items(), *once(history.layers).items()):
         yield from ((f"{what}/{name}", values) for name, values in series.items())
 
 
-def lazily(read: Callable[[], Mapping[str, Array]]) -> dict[str, Any]:
+Wanted = Callable[[str], bool]
+"""Whether an array is to be read, by its name."""
+
+
+def lazily(read: Callable[[Wanted], Mapping[str, Array]]) -> dict[str, Any]:
     """The `traces` and the `layers` of a run, read when they are asked for.
 
     Args:
-        read: gives what `recorded` gave.
+        read: gives those that are wanted of what `recorded` gave.
     """
-    nested = Lazy(lambda: _nested(read()))
     return {
-        "traces": Lazy(lambda: {what: s for what, s in nested.items() if "[" in what}),
-        "layers": Lazy(lambda: {what: s for what, s in nested.items() if "[" not in what}),
+        "traces": Lazy(lambda: _nested(read(_is_of_a_parameter))),
+        "layers": Lazy(lambda: _nested(read(lambda path: not _is_of_a_parameter(path)))),
     }
+
+
+def _is_of_a_parameter(path: str) -> bool:
+    """Whether `what/series` is of one parameter, as in `W1[0,0]/m_hat`."""
+    return "[" in path.rpartition("/")[0]
 
 
 def _nested(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
@@ -191,11 +199,11 @@ class Archive:
     def __init__(self, path: Path, depth: int) -> None:
         self._path, self._depth = path, depth
 
-    def of(self, label: str, seed: int) -> dict[str, Array]:
-        """The arrays of one run, by what follows label and seed."""
+    def of(self, label: str, seed: int, wanted: Wanted = lambda name: True) -> dict[str, Array]:
+        """The arrays of one run, or those that are wanted, by what follows label and seed."""
         names = self._names.get((label, str(seed)), {})
         try:
-            return {name: self._npz[whole] for name, whole in names.items()}
+            return {name: self._npz[whole] for name, whole in names.items() if wanted(name)}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             fix = "restore the file, or train again with `adamcli run CONFIG --fresh`"
             raise DamagedError(

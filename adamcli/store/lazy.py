@@ -34,3 +34,13 @@ class Lazy(Mapping[str, V], Generic[V]):
 
     def __repr__(self) -> str:
         return f"Lazy({dict(self._made)!r})"
+
+    def once(self) -> Mapping[str, V]:
+        """The same mapping; made for this use alone if nobody has asked for anything yet."""
+        made: Mapping[str, V] | None = self.__dict__.get("_made")
+        return self._make() if made is None else made
+
+
+def once(mapping: Mapping[str, V]) -> Mapping[str, V]:
+    """A mapping to be used once: a `Lazy` keeps nothing of it, so that thousands can be read."""
+    return mapping.once() if isinstance(mapping, Lazy) else mapping

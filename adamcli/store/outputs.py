@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,16 @@ from typing import Any
 from adamcli.config import Experiment
 from adamcli.errors import DamagedError, UsageError
 from adamcli.store import files
+from adamcli.store.contents import CONFIG
 from adamcli.store.directory import RunDirectory
+from adamcli.store.lock import LOCK_NAME
 from adamcli.store.manifest import MANIFEST
 from adamcli.text import quoted, some, suggestion
 
 LATEST = "latest"
+
+BEGUN = (MANIFEST, LOCK_NAME, CONFIG)
+"""Files of which a training makes one before anything else."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +52,23 @@ def name_latest(out: Path, directory: RunDirectory) -> None:
     files.point(out / LATEST, directory.path.name)
 
 
-def find(run: str | None, out: Path) -> RunDirectory:
+def find(run: str | None, out: Path, marks: Sequence[str] = (MANIFEST,)) -> RunDirectory:
     """The run directory that a command line names.
 
     Args:
         run: a path, a directory's name in `out`, or a prefix that only one has; None for
             the latest.
+        marks: files of which a run directory has at least one; `BEGUN` for any that a
+            training has ever claimed.
 
     Raises:
         UsageError: there is none, or more than one.
     """
     if run is None or run == LATEST:
         return _latest(out)
-    if os.path.isfile(Path(run) / MANIFEST):  # of any length, unlike Path.is_file
+    if _is_marked(Path(run), marks):
         return RunDirectory(Path(run))
-    names = sorted(path.name for path in _run_directories(out))
+    names = sorted(path.name for path in _run_directories(out, marks))
     matches = [run] if run in names else [name for name in names if name.startswith(run)]
     if len(matches) == 1:
         return RunDirectory(out / matches[0])
@@ -91,12 +98,17 @@ def _entry(path: Path, latest: str) -> Entry:
     return Entry(path, manifest["created"], manifest["status"], labels, len(runs), is_latest)
 
 
-def _run_directories(out: Path) -> Iterator[Path]:
-    """The directories in `out` that hold a manifest."""
-    if os.path.isdir(out):
+def _run_directories(out: Path, marks: Sequence[str] = (MANIFEST,)) -> Iterator[Path]:
+    """The directories in `out` that hold one of some files, as a rule a manifest."""
+    if os.path.isdir(out):  # of any length, unlike Path.is_dir
         for path in out.iterdir():
-            if not path.is_symlink() and (path / MANIFEST).is_file():
+            if not path.is_symlink() and _is_marked(path, marks):
                 yield path
+
+
+def _is_marked(path: Path, marks: Sequence[str]) -> bool:
+    """Whether a directory holds one of some files; its name may be of any length."""
+    return any(os.path.isfile(path / mark) for mark in marks)
 
 
 def _latest(out: Path) -> RunDirectory:

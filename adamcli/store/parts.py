@@ -29,7 +29,7 @@ from adamcli.store.manifest import Key, entry_of, key_of
 from adamcli.store.sealed import Sealed
 
 PARTS = "parts"
-_PART, _CHECKPOINT = ".part", ".checkpoint"
+PART, CHECKPOINT = ".part", ".checkpoint"
 
 # What the names of a part's arrays begin with.
 _SERIES, _PARAM, _STEPS = "series ", "param ", "steps "
@@ -62,10 +62,11 @@ class _Part:
         names = [name for name in self.file if name.startswith(_PARAM)]
         return {name.removeprefix(_PARAM): self.file.part(name, row, 1)[0] for name in names}
 
-    def _recorded(self, row: int) -> dict[str, Array]:
-        """What was recorded of a run at every step, by `what/series`."""
+    def _recorded(self, row: int, wanted: formats.Wanted) -> dict[str, Array]:
+        """What is wanted of what was recorded of a run at every step, by `what/series`."""
         head = f"{_STEPS}{row} "
-        return {n.removeprefix(head): self.file.array(n) for n in self.file if n.startswith(head)}
+        names = [name.removeprefix(head) for name in self.file if name.startswith(head)]
+        return {name: self.file.array(head + name) for name in names if wanted(name)}
 
 
 class Parts:
@@ -81,7 +82,7 @@ class Parts:
     @property
     def empty(self) -> bool:
         """Whether there are none."""
-        return not self._files(_PART)
+        return not self._files(PART)
 
     def make(self) -> None:
         """Make room for them.
@@ -112,9 +113,9 @@ class Parts:
         """
         for _, group in groupby(finished, key=_shapes):
             runs = list(group)
-            path = self._path([history.key for history in runs], _PART)
+            path = self._path([history.key for history in runs], PART)
             sealed.write(path, _memory(runs, processor))
-        checkpoint = self._path([history.key for history in finished], _CHECKPOINT)
+        checkpoint = self._path([history.key for history in finished], CHECKPOINT)
         if checkpoint.exists():
             files.remove(checkpoint)
 
@@ -125,7 +126,7 @@ class Parts:
             StorageError: the operating system refused.
         """
         facts = {"keys": [*keys], "numerics": numerics(), "memory": memory.facts}
-        sealed.write(self._path(keys, _CHECKPOINT), Memory(facts, memory.arrays))
+        sealed.write(self._path(keys, CHECKPOINT), Memory(facts, memory.arrays))
 
     def checkpoints(self) -> Iterator[tuple[tuple[Key, ...], Memory]]:
         """Stacks that can go on, with the keys of their runs in order.
@@ -133,7 +134,7 @@ class Parts:
         Those that are damaged, or were made with other libraries or on another kind of
         processor, are passed over: their stacks begin again, which gives the same bits.
         """
-        for path in self._files(_CHECKPOINT):
+        for path in self._files(CHECKPOINT):
             try:
                 memory = sealed.read(path)
             except (DamagedError, FileNotFoundError):
@@ -149,7 +150,7 @@ class Parts:
             StorageError: the operating system refused.
         """
         broken = []
-        for path in self._files(_PART):
+        for path in self._files(PART):
             try:
                 Sealed(path).check()
             except DamagedError:
@@ -181,14 +182,15 @@ class Parts:
         """
         places: dict[Key, tuple[_Part, int]] = {}
         for part in self._parts():
-            part.file.check()
-            places |= {key_of(entry): (part, row) for row, entry in enumerate(part.entries)}
+            with contextlib.suppress(FileNotFoundError):
+                part.file.check()
+                places |= {key_of(entry): (part, row) for row, entry in enumerate(part.entries)}
         for part, row in (places[key] for key in keys if key in places):
             yield part.history(row)
 
     def _parts(self) -> Iterator[_Part]:
         """All parts; one that is gone meanwhile is passed over."""
-        for path in self._files(_PART):
+        for path in self._files(PART):
             with contextlib.suppress(FileNotFoundError):
                 yield _Part(Sealed(path))
 

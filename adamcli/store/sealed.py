@@ -110,6 +110,7 @@ class Sealed:
 
         Raises:
             DamagedError: the arrays are not what was written.
+            FileNotFoundError: the file is gone.
         """
         digest = hashlib.sha256()
         try:
@@ -117,6 +118,8 @@ class Sealed:
                 file.seek(self._start)
                 while piece := file.read(2**20):
                     digest.update(piece)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise damaged(self.path) from error
         if digest.hexdigest() != self._sha256:
