@@ -102,20 +102,39 @@ def _train(experiment: Experiment, directory: RunDirectory, request: Request) ->
                 keys = [(missing[place].label, missing[place].seed) for place in news.block]
                 if isinstance(news, Checkpoint):
                     parts.remember(keys, news.memory)
-                    continue
-                view.update(news)
-                if any(history.failure and history.failure.lost for history in news.finished):
-                    lost += news.finished
-                elif news.finished:
-                    parts.keep(news.finished, news.processor)
-                    done.update(keys)
-        return directory.finish(experiment, lost, time.monotonic() - start)
+                else:
+                    view.update(news)
+                    done |= _kept(news, parts, lost)
+        result = directory.finish(experiment, lost, time.monotonic() - start)
     except (KeyboardInterrupt, Interrupted, WorkerError, StorageError):
-        output.say(
-            f"interrupted: saved {len(done)} of {len(experiment.runs)} runs; "
-            f"run the same command{' without --fresh' * request.fresh} to continue"
-        )
+        saved = f"saved {len(done)} of {len(experiment.runs)} runs"
+        output.say(f"interrupted: {saved}; {_how_to_go_on(experiment, directory, request)}")
         raise
+    processors = result.manifest["processors"]
+    if len(processors) > 1:
+        kinds = ", ".join(processors)
+        _say(request, f"note: trained by {kinds}; the last bits of a run depend on which")
+    return result
+
+
+def _kept(progress: Progress, parts: Parts, lost: list[RunHistory]) -> set[tuple[str, int]]:
+    """The finished runs that are saved now; those whose workers died go to the lost ones."""
+    finished = progress.finished
+    if any(history.failure and history.failure.lost for history in finished):
+        lost += finished
+        return set()
+    if finished:
+        parts.keep(finished, progress.processor)
+    return {history.key for history in finished}
+
+
+def _how_to_go_on(experiment: Experiment, directory: RunDirectory, request: Request) -> str:
+    """What to say to somebody whose training was cut short."""
+    if not request.fresh:
+        return "run the same command to continue"
+    if directory.complete(experiment):
+        return "the earlier results stay; run the same command to train anew"
+    return "run the same command without --fresh to continue"
 
 
 def _news(
