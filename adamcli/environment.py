@@ -16,6 +16,7 @@ import adamcli
 _PACKAGES = ("numpy", "matplotlib", "typer", "rich", "pydantic", "pyyaml", "threadpoolctl")
 
 
+@cache
 def environment() -> dict[str, Any]:
     """Everything that names this installation and machine, ready for JSON."""
     return {
@@ -52,6 +53,7 @@ def blas() -> list[dict[str, Any]]:
     ]
 
 
+@cache
 def processor() -> str:
     """The processor's name as the system gives it."""
     try:

@@ -46,7 +46,7 @@ def write_description(directory: Path, experiment: Experiment) -> dict[str, str]
 def write(
     directory: Path, experiment: Experiment, histories: Sequence[RunHistory]
 ) -> dict[str, str]:
-    """Write all data files.
+    """Write all data files but the description.
 
     Args:
         histories: the finished runs, in the order of the experiment; their parameters and
@@ -60,7 +60,6 @@ def write(
     """
     small = {**_summaries(histories), **_error_log(histories), **_tuning(experiment)}
     return {
-        **write_description(directory, experiment),
         METRICS: _write_metrics(directory / METRICS, histories),
         **{name: files.write(directory / name, data) for name, data in small.items()},
         TRACES: _write_traces(directory / TRACES, histories),

@@ -72,7 +72,7 @@ class Result:
     @property
     def figures(self) -> tuple[Path, ...]:
         """The figures that the directory holds."""
-        names = sorted(name for name in self.manifest["files"] if name.startswith(f"{FIGURES}/"))
+        names = sorted(name for name in self.manifest["files"] if _is_figure(name))
         return tuple(self.path / name for name in names)
 
     @property
@@ -173,9 +173,13 @@ class RunDirectory:
         histories = [kept[key] for key in keys]
         if self._holds_finished():
             self._open(experiment)  # from here on the parts count, not the files
+        described = self.manifest()["files"].items()
         entries = [entry_of(history) for history in histories]
         manifest = manifest_of(experiment, entries, seconds, processors)
-        manifest["files"] = contents.write(self.path, experiment, histories)
+        manifest["files"] = {
+            **{name: sha256 for name, sha256 in described if not _is_figure(name)},
+            **contents.write(self.path, experiment, histories),
+        }
         if contents.ERROR_LOG not in manifest["files"]:
             files.remove(self.path / contents.ERROR_LOG)  # of an earlier training
         write_manifest(self.path, manifest)
@@ -282,7 +286,7 @@ class RunDirectory:
     def _loaded(self, manifest: Json, plugins: Sequence[Path]) -> Result:
         """Everything that a manifest names."""
         for name, sha256 in manifest["files"].items():
-            if not name.startswith(f"{FIGURES}/"):
+            if not _is_figure(name):
                 self._check(name, sha256)
         experiment = self._experiment(manifest, plugins)
         if manifest["runs"]:
@@ -335,6 +339,11 @@ class RunDirectory:
             )
             for entry in manifest["runs"]
         )
+
+
+def _is_figure(name: str) -> bool:
+    """Whether a file in a manifest is a figure, which no number depends on."""
+    return name.startswith(f"{FIGURES}/")
 
 
 def _measured(run: Run) -> list[str]:
