@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import adamcli
 _PACKAGES = ("numpy", "matplotlib", "typer", "rich", "pydantic", "pyyaml", "threadpoolctl")
 
 
+@cache
 def environment() -> dict[str, Any]:
     """Everything that names this installation and machine, ready for JSON."""
     return {
@@ -26,6 +28,15 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
     }
+
+
+@cache
+def numerics() -> dict[str, Any]:
+    """What the last bits of a training depend on, besides adamcli itself."""
+    kernels = [
+        " ".join(str(each[fact]) for fact in ("library", "version", "kernel")) for each in blas()
+    ]
+    return {"numpy": _version("numpy"), "blas": kernels, "processor": processor()}
 
 
 def blas() -> list[dict[str, Any]]:
@@ -42,6 +53,7 @@ def blas() -> list[dict[str, Any]]:
     ]
 
 
+@cache
 def processor() -> str:
     """The processor's name as the system gives it."""
     try:

@@ -6,6 +6,8 @@ among them: a run whose loss is no longer finite is a result with the status `di
 
 from __future__ import annotations
 
+from adamcli.text import safe
+
 
 class AdamcliError(Exception):
     """An error a user can act on.
@@ -27,8 +29,9 @@ class AdamcliError(Exception):
         self.excerpt = excerpt
 
     def __str__(self) -> str:
-        place = f", {self.where}" if self.where else ""
-        text = f"{self.what}{place}. Fix: {self.fix}"
+        # A file may be called anything: a line break in its name must not begin a message.
+        place = f", {safe(self.where)}" if self.where else ""
+        text = f"{self.what}{place}. Fix: {safe(self.fix)}"
         return f"{text}\n{self.excerpt}" if self.excerpt else text
 
 

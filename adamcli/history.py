@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -22,17 +22,20 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Failure:
-    """How a rule broke its contract.
+    """How a run failed: its rule broke its contract, or its process died.
 
     Attributes:
-        step: at which step; 0 before the first.
+        step: at which step, of a lost run the last that is known of; 0 before the first.
         message: what, where and how to mend it.
         log: the traceback of the rule's code, empty where it raised nothing.
+        lost: whether it is not the rule's fault but the end of the process that trained it;
+            such a run is trained again by the next `run`.
     """
 
     step: int
     message: str
     log: str = ""
+    lost: bool = False
 
 
 VALIDATION = ("validation_loss", "validation_accuracy")
@@ -71,6 +74,57 @@ class Memory:
 
     facts: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
+
+    @classmethod
+    def joined(cls, parts: Mapping[str, Memory]) -> Memory:
+        """One memory of several parts, each with a name."""
+        facts = {name: part.facts for name, part in parts.items()}
+        arrays = {
+            f"{name}/{key}": array
+            for name, part in parts.items()
+            for key, array in part.arrays.items()
+        }
+        return cls(facts, arrays)
+
+    def part(self, name: str) -> Memory:
+        """One of the parts that were joined, without its arrays if there are none.
+
+        Raises:
+            ValueError: there is no such part.
+        """
+        if name not in self.facts:
+            raise ValueError(f"no {name} is remembered")
+        start = f"{name}/"
+        arrays = {k.removeprefix(start): a for k, a in self.arrays.items() if k.startswith(start)}
+        return Memory(self.facts[name], arrays)
+
+    def check(self, like: Mapping[str, Array]) -> None:
+        """Refuse arrays that are not of the names, shapes and dtypes of others.
+
+        Raises:
+            ValueError: they are not; the message names the first that differs.
+        """
+        if self.arrays.keys() != like.keys():
+            names = [", ".join(sorted(each)) or "nothing" for each in (self.arrays, like)]
+            raise ValueError(f"remembered is {names[0]} where there is {names[1]}")
+        for name, array in like.items():
+            kinds = [f"{each.dtype} {each.shape}" for each in (self.arrays[name], array)]
+            if kinds[0] != kinds[1]:
+                raise ValueError(f"{name} is {kinds[1]}, remembered {kinds[0]}")
+
+
+def memory_axes(array: Array) -> tuple[int, ...]:
+    """The axes of an array from the slowest to the fastest in memory.
+
+    Transposed by them, an array without gaps is C-contiguous.
+    """
+    return tuple(int(axis) for axis in np.argsort([-s for s in array.strides], kind="stable"))
+
+
+def laid_out(array: Array, axes: Sequence[int]) -> Array:
+    """A copy of an array, without gaps, whose `memory_axes` are the given ones."""
+    copy: Array = array.transpose(axes).copy(order="C").transpose(np.argsort(axes))
+    return copy
 
 
 @dataclass(frozen=True)
@@ -178,23 +232,65 @@ class StackHistory:
         self._traces.append(traces)
         self._layers.append(layers or {})
 
+    def memory(self) -> Memory:
+        """All of it, the pieces of each series as one."""
+        times = {"epochs": np.array(self._epochs, int), "steps": np.array(self._steps, int)}
+        names = self._metrics[0] if self._metrics else ()
+        metrics = {name: np.array([m[name] for m in self._metrics]) for name in names}
+        parts = {"times": Memory(arrays=times), "metrics": Memory(arrays=metrics)}
+        for kind, pieces in (("traces", self._traces), ("layers", self._layers)):
+            rows = {str(row): Memory(arrays=_whole(pieces, row)) for row in _rows(pieces)}
+            parts[kind] = Memory.joined(rows)
+        return Memory.joined(parts)
+
+    def recall(self, memory: Memory) -> None:
+        """Be as another history of as many runs was at its `memory`.
+
+        Raises:
+            ValueError: the memory is none of so many runs.
+        """
+        times, metrics = memory.part("times").arrays, memory.part("metrics").arrays
+        evaluations = len(times["epochs"])
+        for name, values in metrics.items():
+            if values.shape != (evaluations, self._runs):
+                expected = (evaluations, self._runs)
+                raise ValueError(f"{name} has shape {values.shape}, expected {expected}")
+        self._epochs, self._steps = times["epochs"].tolist(), times["steps"].tolist()
+        self._metrics = [
+            {name: values[k] for name, values in metrics.items()} for k in range(evaluations)
+        ]
+        if evaluations:
+            self._traces = [_by_row(memory.part("traces"))]
+            self._layers = [_by_row(memory.part("layers"))]
+
     def times(self, row: int) -> tuple[Array, Array, dict[str, Array]]:
         """Epochs, steps and metrics of one run up to where it stopped, each (E,)."""
         loss = np.array([metrics["train_loss"][row] for metrics in self._metrics])
         count = len(loss) - np.count_nonzero(np.isnan(loss))
         names = self._metrics[0]
         metrics = {name: np.array([m[name][row] for m in self._metrics[:count]]) for name in names}
-        return np.array(self._epochs[:count]), np.array(self._steps[:count]), metrics
+        epochs, steps = (np.array(v[:count], np.int64) for v in (self._epochs, self._steps))
+        return epochs, steps, metrics
 
     def trace(self, row: int, steps: int) -> dict[str, Array]:
         """The recorded series of one traced run over its first `steps` steps, (steps, K) each."""
-        return _joined([traces[row] for traces in self._traces], steps)
+        return {name: values[:steps] for name, values in _whole(self._traces, row).items()}
 
     def norms(self, row: int, steps: int) -> dict[str, Array]:
         """The norms of one run's named arrays over its first `steps` steps, (steps, T) each."""
-        return _joined([layers[row] for layers in self._layers], steps)
+        return {name: values[:steps] for name, values in _whole(self._layers, row).items()}
 
 
-def _joined(pieces: Sequence[Mapping[str, Array]], steps: int) -> dict[str, Array]:
-    """Series that came in pieces, cut to `steps`."""
-    return {name: np.concatenate([p[name] for p in pieces])[:steps] for name in pieces[0]}
+def _rows(pieces: Sequence[Taken]) -> Iterable[int]:
+    """Of which rows there are series; the same in every piece."""
+    return pieces[0] if pieces else ()
+
+
+def _whole(pieces: Sequence[Taken], row: int) -> dict[str, Array]:
+    """The series of a row that came in pieces."""
+    return {name: np.concatenate([p[row][name] for p in pieces]) for name in pieces[0][row]}
+
+
+def _by_row(memory: Memory) -> Taken:
+    """The series of all rows, as one piece."""
+    return {int(row): memory.part(row).arrays for row in memory.facts}

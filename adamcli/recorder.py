@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adamcli.history import Memory
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import State, Step
 
@@ -70,6 +71,22 @@ class Recorder:
         """
         return self._by_row(self._norms.take()) if self._norms is not None else {}
 
+    def memory(self) -> Memory:
+        """What was noted since the last calls of both."""
+        parts = {"series": self._series, "norms": self._norms}
+        return Memory.joined({name: part.memory() for name, part in parts.items() if part})
+
+    def recall(self, memory: Memory) -> None:
+        """Have the notes that another recorder of the same rows had at its `memory`.
+
+        Raises:
+            ValueError: they are of something else.
+        """
+        if self._series is not None:
+            self._series.recall(memory.part("series"))
+        if self._norms is not None:
+            self._norms.recall(memory.part("norms"))
+
     def _by_row(self, taken: dict[int, dict[str, Array]]) -> dict[int, dict[str, Array]]:
         """The same by the rows' numbers in the stack."""
         return {self._first + row: series for row, series in taken.items()}
@@ -115,8 +132,7 @@ class _Series:
 
     def take(self) -> dict[int, dict[str, Array]]:
         """For each row its series since the last call, each (steps, K) for its K places."""
-        lrs = np.array(self._lrs).reshape(-1, len(self._rows))
-        notes = np.array(self._notes).reshape(-1, len(self._items))
+        lrs, notes = self._noted()
         taken = {row: {"lr": lrs[:, [k]]} for k, row in enumerate(self._rows)}
         ends = np.cumsum([*self._found.values()])
         for (row, name), series in zip(
@@ -125,6 +141,23 @@ class _Series:
             taken[row][name] = series
         self._start()
         return taken
+
+    def _noted(self) -> tuple[Array, Array]:
+        """Learning rates and everything else since the last call of `take`, a row per step."""
+        lrs = np.array(self._lrs).reshape(-1, len(self._rows))
+        return lrs, np.array(self._notes).reshape(-1, len(self._items))
+
+    def memory(self) -> Memory:
+        """The notes since the last call of `take`."""
+        lrs, notes = self._noted()
+        return Memory(arrays={"lrs": lrs, "notes": notes})
+
+    def recall(self, memory: Memory) -> None:
+        """Notes to go on with."""
+        _check_notes(memory, like=self.memory())
+        self._start()
+        self._lrs.frombytes(memory.arrays["lrs"].tobytes())
+        self._notes.frombytes(memory.arrays["notes"].tobytes())
 
 
 def _columns(array: Array, traced: tuple[int, ...], layout: Layout) -> list[int]:
@@ -164,10 +197,28 @@ class _Norms:
 
     def take(self) -> dict[int, dict[str, Array]]:
         """For each row its norms since the last call, each (steps, T) for T named arrays."""
-        shape = len(self._sums), *self._squares.shape[:2], len(self._starts)
-        norms = np.sqrt(np.array(self._sums).reshape(shape))
+        norms = np.sqrt(self._noted())
         self._sums = []
         return {
             row: {name: norms[:, i, row - self._rows[0]] for i, name in enumerate(NORMS)}
             for row in self._rows
         }
+
+    def _noted(self) -> Array:
+        """The sums of squares since the last call of `take`, (steps, NORMS, rows, T)."""
+        shape = len(self._sums), *self._squares.shape[:2], len(self._starts)
+        return np.array(self._sums).reshape(shape)
+
+    def memory(self) -> Memory:
+        """The notes since the last call of `take`."""
+        return Memory(arrays={"sums": self._noted()})
+
+    def recall(self, memory: Memory) -> None:
+        """Notes to go on with."""
+        _check_notes(memory, like=self.memory())
+        self._sums = list(memory.arrays["sums"].copy())
+
+
+def _check_notes(memory: Memory, like: Memory) -> None:
+    """Refuse notes of other things than those of a recorder that has none yet."""
+    Memory(arrays={name: notes[:0] for name, notes in memory.arrays.items()}).check(like.arrays)

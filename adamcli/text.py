@@ -24,6 +24,11 @@ def safe(text: str, limit: int | None = None) -> str:
     return shown if limit is None or len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
+def quoted(text: str, limit: int = 80) -> str:
+    r"""The text in quotation marks as Python writes it, safe and cut to `limit`: `'a\x1b'`."""
+    return safe(repr(text), limit)
+
+
 def safe_lines(text: str) -> str:
     """As `safe`, but line breaks stay."""
     return "\n".join(safe(line) for line in text.split("\n"))

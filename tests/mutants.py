@@ -181,6 +181,23 @@ class SharedBetweenRuns(Adam):
         return self.slots
 
 
+class CountsByItself(Adam):
+    """Counts the steps of a run beside its slots, and corrects by that."""
+
+    class Slots(dict[str, Array]):
+        """Slots, and a number that is none of them."""
+
+        steps = 0
+
+    def init(self, params: Array, layout: Layout) -> State:
+        return self.Slots(Adam.init(self, params, layout))
+
+    def update(self, grads: Array, state: State, step: Step) -> Array:
+        assert isinstance(state, self.Slots)
+        state.steps += 1
+        return Adam.update(self, grads, state, replace(step, t=state.steps))
+
+
 class Broadcast(Adam):
     """One number per run, which NumPy would stretch over all parameters."""
 

@@ -167,7 +167,7 @@ property                     what was found
 ───────────────────────────────────────────────────────────────────────────────
 shapes and dtypes      pass  right in 10 settings and dtypes
 inputs untouched       pass  gradient, parameters, NumPy's and Python's state
-deterministic          pass  the same bits again, also with two runs in turn
+deterministic          pass  the same bits again, in turn and taken up halfway
 rows independent       pass  the same bits alone and stacked, with columns too
 learning rate          pass  that of the step, so schedules and sweeps work
 zero state at first    pass  there is no state

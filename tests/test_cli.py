@@ -16,6 +16,7 @@ import time
 import jsonschema
 import pytest
 from conftest import ROOT, SHIPPED
+from directories import save
 
 TINY = """
 name: tiny
@@ -96,7 +97,7 @@ def test_missing_runs_are_trained_and_finished_ones_are_not(cli, folder):
     from adamcli.store import RunDirectory
 
     result = RunDirectory(path).load()
-    RunDirectory(path).save(result.experiment, result.histories[:3], 0.0)
+    save(RunDirectory(path), result.experiment, result.histories[:3])
     assert json.loads(cli("show", "--json")[1])["status"] == "interrupted"
     _, out, _ = cli("run", "tiny.yaml", "--seeds", "2", "--no-figures", "--json")
     assert json.loads(out)["status"] == "finished"
@@ -441,7 +442,7 @@ def test_exit_6_when_saved_data_are_damaged(cli, folder):
 
 
 def test_exit_1_is_for_bugs_and_shows_no_traceback_unless_asked(cli, monkeypatch):
-    def broken(*args):
+    def broken(*args, **options):
         raise ZeroDivisionError("oops")
 
     monkeypatch.setattr("adamcli.cli.session.train_runs", broken)
@@ -568,6 +569,34 @@ def test_hostile_text_is_shown_literally(cli, folder):
         code, out, err = cli("run", f"no{payload}.yaml")
         assert code == 2
         assert payload not in out + err
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "漢" * 300, "x" * 30_000])
+@pytest.mark.parametrize(
+    "line",
+    ["run {}", "config check configs/{}", "show {}", "show --out {}", "runs --out {}"],
+)
+def test_a_name_longer_than_any_file_s_is_the_name_of_nothing(cli, line, name):
+    code, _, err = cli(*(word.format(name) for word in line.split()))
+    assert code == (0 if line.startswith("runs") else 2)
+    assert "internal bug" not in err
+
+
+def test_a_line_break_in_a_name_begins_no_message(cli):
+    forged = "one\nerror: forged. Fix: nothing"
+    for args in (("check", "sgd", "--reference", forged), ("runs", "--out", forged)):
+        _, _, err = cli(*args)
+        assert len(err.splitlines()) == 1
+        assert "one\\nerror: forged. Fix: nothing" in err
+
+
+def test_an_unknown_name_is_quoted_as_it_was_given(cli):
+    for args, words in {
+        ("show", "a\u200db"): "no run named 'a\\u200db', outputs",
+        ("check", "ad'am"): 'no optimizer "ad\'am", adamcli check',
+        ("datasets", "a\\b"): "no dataset 'a\\\\b', adamcli datasets",
+    }.items():
+        assert f"error: {words}. Fix: " in cli(*args)[2]
 
 
 def test_shutil_copy_of_a_run_directory_can_be_shown(cli, folder):

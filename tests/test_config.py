@@ -168,12 +168,22 @@ def test_a_data_file_is_relative_to_the_experiment_and_counts_by_its_contents(
     assert changed.directory != one.directory
 
 
-def test_a_bad_data_file_is_told_with_its_own_place(tmp_path: Path) -> None:
-    (tmp_path / "data.csv").write_text("x,target\n1,0\nabc,1\n")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("x,target\n1,0\nabc,1\n", r"'abc' where a finite number belongs, .*data\.csv:3:1\."),
+        ("x,target,x\n1,0,1\n", r"column 'x' twice, .*data\.csv:1:3\."),
+        ("target\n0\n1\n", r"no column of inputs beside the target, .*data\.csv:1:1\."),
+    ],
+)
+def test_a_bad_data_file_is_told_with_its_own_place(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    (tmp_path / "data.csv").write_text(content)
     (tmp_path / "own.yaml").write_text(
         "dataset: {name: file, path: data.csv}\noptimizers: [{name: sgd}]"
     )
-    with pytest.raises(DataError, match=r"data\.csv:3:1"):
+    with pytest.raises(DataError, match=words):
         load(tmp_path / "own.yaml")
 
 

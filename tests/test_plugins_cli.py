@@ -14,6 +14,7 @@ import jsonschema
 import numpy as np
 import pytest
 from conftest import ROOT
+from directories import save
 from plugin_files import GOOD, TINY, marked, misbehaving, write
 
 from adamcli import config
@@ -330,7 +331,7 @@ def test_missing_runs_are_trained_and_failed_ones_kept(cli, document, folder):
     whole = (directory.path / "metrics.csv").read_bytes()
     log = (directory.path / "error.log").read_bytes()
     result = directory.load()
-    directory.save(result.experiment, [h for h in result.histories if h.seed != 1], 0.0)
+    save(directory, result.experiment, [h for h in result.histories if h.seed != 1])
     assert json.loads(cli("show", "--json")[1])["status"] == "interrupted"
     assert document("run", "own.yaml", "--seeds", "3", code=3)["status"] == "finished"
     assert (directory.path / "metrics.csv").read_bytes() == whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -49,6 +50,7 @@ BUGS: dict[type, dict[str, str]] = {
         "deterministic": "the same run again gives other numbers",
         "zero state at first": "slot m is shared between runs",
     },
+    mutants.CountsByItself: {"deterministic": "a copy of its slots leads elsewhere"},
     mutants.Broadcast: {"shapes and dtypes": "(3, 1), the parameters (3, 9), and would silently be broadcast"},
     mutants.Forgetful: {"shapes and dtypes": "update returns None where it must return an array"},
     mutants.OneSlotForAllRuns: {"shapes and dtypes": "slot m is (9,) where a row per run comes first"},
@@ -124,6 +126,10 @@ def test_every_mutant_is_tried_and_every_property_was_seen_to_fail():
     own = {c for c in classes if c.__module__ == "mutants" and c not in (Textbook, mutants.Copy)}
     assert own == BUGS.keys()
     assert {row for turned in BUGS.values() for row in turned} == EVERY.keys() - COST.keys()
+
+
+def test_state_beside_the_slots_shows_only_when_a_run_is_taken_up_again():
+    assert red(Subject("mutant", mutants.CountsByItself, "adam")) == {"deterministic"}
 
 
 def test_what_a_rule_raises_is_said_once_with_its_line():
@@ -222,6 +228,7 @@ def test_what_a_rule_prints_and_does_to_python_does_not_outlast_the_check(capsys
 
         def update(self, grads, state, step):
             print("hello")
+            print("\x1b[31m", file=sys.stderr)
             os.chdir(tmp_path)
             os.environ["LOUD"] = "1"
             np.seterr(all="raise")
@@ -230,7 +237,7 @@ def test_what_a_rule_prints_and_does_to_python_does_not_outlast_the_check(capsys
     before = os.getcwd(), np.geterr(), dict(os.environ)
     found = rows(Subject("loud", Loud, "adam"))
     assert (os.getcwd(), np.geterr(), dict(os.environ)) == before
-    assert capsys.readouterr().out == ""
+    assert capsys.readouterr() == ("", "")
     assert found["inputs untouched"] == ("fail", "NumPy's error handling is changed")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import plugin_files
 import pytest
 from conftest import ROOT
+from directories import save
 
 from adamcli.environment import environment
 from adamcli.history import RunHistory
@@ -49,7 +50,7 @@ def tampered(key, change):
     directory = RunDirectory(LATEST.resolve())
     result = directory.load()
     histories = [change(h) if h.key == key else h for h in result.histories]
-    directory.save(result.experiment, histories, 0.0)
+    save(directory, result.experiment, histories)
 
 
 def with_value(values, place, value):
@@ -201,7 +202,7 @@ def test_the_earliest_difference_comes_first(cli):
 def elsewhere(monkeypatch, **facts):
     """Let runs be saved as if by another installation."""
     other = {**environment(), **facts}
-    monkeypatch.setattr("adamcli.store.directory.environment", lambda: other)
+    monkeypatch.setattr("adamcli.store.manifest.environment", lambda: other)
 
 
 def test_another_environment_is_named_and_rounding_tolerated(cli, monkeypatch):
@@ -262,7 +263,7 @@ def test_the_saved_part_of_an_interrupted_experiment(cli):
     train(cli)
     directory = RunDirectory(LATEST.resolve())
     result = directory.load()
-    directory.save(result.experiment, result.histories[:4], 0.0)
+    save(directory, result.experiment, result.histories[:4])
     assert len(json.loads(cli("reproduce", "--json")[1])["results"]) == 4
 
 

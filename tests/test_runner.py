@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from plugin_files import TINY, misbehaving, write
 
-from adamcli import config
+from adamcli import config, plugins
+from adamcli.environment import processor
 from adamcli.errors import WorkerError
 from adamcli.history import RunHistory, StackHistory, Status
-from adamcli.runner import plan, train_runs
+from adamcli.runner import Checkpoint, plan, train_runs
 from adamcli.training import kind
 
 SMALL = """
@@ -136,14 +141,139 @@ def test_closing_the_training_leaves_no_process(runs):
     assert multiprocessing.active_children() == []
 
 
-def test_a_killed_worker_ends_the_training_with_an_error_and_no_hang(runs):
-    long = [replace(run, task=replace(run.task, epochs=10**6)) for run in runs]
-    progress = train_runs(long, jobs=2)
-    next(progress)
-    multiprocessing.active_children()[0].kill()
-    with pytest.raises(WorkerError, match="a worker process has died"):
-        list(progress)
+def test_a_killed_worker_costs_nothing(runs):
+    long = [replace(run, task=replace(run.task, epochs=100)) for run in runs]
+    alone = trained(long)
+    histories, epochs, killed = {}, {}, None
+    for news in train_runs(long, jobs=2, every=0):
+        if isinstance(news, Checkpoint):
+            if killed is None:
+                killed = news.block
+                multiprocessing.active_children()[0].kill()
+            continue
+        epochs.setdefault(news.block, []).append(news.snapshot.epoch)
+        histories |= {history.key: history for history in news.finished}
     assert multiprocessing.active_children() == []
+    assert histories.keys() == alone.keys()
+    for key, history in alone.items():
+        assert_same_bits(history, histories[key])
+    again = [epoch for told in epochs.values() for epoch in told].count(1)
+    assert again == len(epochs), "the killed block went on from its checkpoint"
+
+
+def with_a_toxic_rule(folder, update, *overrides):
+    """Runs of a plug-in in a stack of their own, and beside them others."""
+    (folder / "own.yaml").write_text(f"{TINY}optimizers: [{{name: mine}}]\n")
+    mine = plugins.load(write(folder, misbehaving(update)))
+    own = config.load(folder / "own.yaml", ["train.seeds=2", *overrides], plugins=[mine]).runs
+    (folder / "small.yaml").write_text(SMALL)
+    return [*own, *config.load(folder / "small.yaml").runs]
+
+
+@pytest.mark.parametrize(
+    ("death", "told"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed by signal 9"),
+        ("os._exit(7)", "has ended by itself, with exit code 7"),
+    ],
+)
+def test_runs_whose_worker_dies_twice_fail_and_others_keep_their_bits(tmp_path, death, told):
+    runs = with_a_toxic_rule(tmp_path, f"if step.t == 9: {death}")
+    toxic, others = runs[:2], runs[2:]
+    alone, histories = trained(others), trained(runs, jobs=2)
+    for run in toxic:
+        history = histories.pop((run.label, run.seed))
+        assert history.status is Status.FAILED
+        assert history.failure.lost
+        assert history.failure.step == 8
+        assert f"twice: a worker process {told}" in history.failure.message
+        assert "Fix: run the same command to train them again" in history.failure.message
+        assert len(history.epochs) == 0
+    assert histories.keys() == alone.keys()
+    for key, history in alone.items():
+        assert_same_bits(history, histories[key])
+
+
+def test_a_worker_that_dies_once_leaves_no_trace(tmp_path):
+    been_here = tmp_path / "been_here"
+    once = f"if step.t == 9 and not os.path.exists('{been_here}'):\n    open('{been_here}', 'w')"
+    runs = with_a_toxic_rule(tmp_path, f"{once}; os._exit(7)")
+    alone = trained(with_a_toxic_rule(tmp_path, ""))
+    histories = trained(runs, jobs=2)
+    assert been_here.exists()
+    for key, history in alone.items():
+        assert_same_bits(history, histories[key])
+
+
+def test_workers_that_will_not_end_are_killed(tmp_path):
+    stubborn = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nif step.t > 4:\n    while True: pass"
+    runs = with_a_toxic_rule(tmp_path, stubborn)
+    progress = train_runs(runs, jobs=2)
+    assert any(0 in news.block for news in progress)
+    workers = multiprocessing.active_children()
+    progress.close()
+    assert -signal.SIGKILL in [worker.exitcode for worker in workers]
+    assert multiprocessing.active_children() == []
+
+
+ORPHANS = """
+import multiprocessing, pathlib, sys
+sys.path.insert(0, "tests")
+from test_runner import train_runs, with_a_toxic_rule
+if __name__ == "__main__":
+    endless = "if step.t > 4:\\n    while True: pass"
+    runs = with_a_toxic_rule(pathlib.Path(sys.argv[1]), endless)
+    for news in train_runs(runs, jobs=2):
+        if 0 in news.block:
+            print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="asks for processes by their number")
+def test_workers_end_with_their_parent_whatever_they_are_doing(tmp_path):
+    script = tmp_path / "orphans.py"
+    script.write_text(ORPHANS)
+    command = [sys.executable, str(script), str(tmp_path)]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE) as parent:
+        workers = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    assert len(workers) == 2
+    deadline = time.monotonic() + 5
+    while any(map(alive, workers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def alive(pid):
+    """Whether there is such a process; one that nobody has waited for is none."""
+    try:
+        os.kill(pid, 0)
+        stat = Path(f"/proc/{pid}/stat")
+        return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_training_goes_on_from_checkpoints_with_the_same_bits(runs, jobs):
+    alone = trained(runs)
+    begun = train_runs(runs, jobs=1, every=0)
+    taken = {news.block: news for news in [next(begun), next(begun)] if hasattr(news, "memory")}
+    news = list(train_runs(runs, jobs, known=[*taken.values()]))
+    blocks = {each.block for each in news}
+    assert taken.keys() < blocks
+    assert sorted(place for block in blocks for place in block) == list(range(len(runs)))
+    assert {n.snapshot.epoch for n in news if n.block in taken} == {2, 3}
+    histories = {history.key: history for each in news for history in each.finished}
+    for key, history in alone.items():
+        assert_same_bits(history, histories[key])
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_finished_block_names_its_processor(runs, jobs):
+    named = {(bool(news.finished), news.processor) for news in train_runs(runs, jobs)}
+    assert named == {(False, ""), (True, processor())}
 
 
 def test_an_exception_in_a_worker_reaches_the_caller(runs):

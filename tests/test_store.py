@@ -11,6 +11,7 @@ import stat
 
 import numpy as np
 import pytest
+from directories import save
 
 from adamcli import config, store
 from adamcli.errors import DamagedError, InUseError, StorageError, UsageError
@@ -40,7 +41,7 @@ def saved(experiment, tmp_path):
     *_, last = train_runs(experiment.runs)
     directory = store.directory_for(experiment, tmp_path / "out")
     with directory.claimed():
-        result = directory.save(experiment, last.finished[::-1], 1.25)
+        result = save(directory, experiment, last.finished[::-1], 1.25)
         directory.add_figures(result, {"curves.png": b"picture"})
     return directory
 
@@ -140,7 +141,7 @@ def test_a_run_that_diverged_before_its_first_evaluation_reads_back(tmp_path):
     *_, last = train_runs(experiment.runs)
     directory = store.directory_for(experiment, tmp_path / "out")
     with directory.claimed():
-        directory.save(experiment, last.finished, 1.0)
+        save(directory, experiment, last.finished)
     wild, tame = directory.load().histories
     assert not len(wild.epochs)
     assert wild.metrics.keys() == tame.metrics.keys()

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import yaml
+from directories import save
 from stacks import SETTINGS, rule, task
 
 from adamcli import config, store
@@ -20,7 +21,6 @@ from adamcli.optimizers import RULES, Averaging, Wrapping
 from adamcli.problems import MLP, NetworkStack
 from adamcli.runner import train_runs
 from adamcli.schedules import Constant
-from adamcli.store import formats
 
 SMALL = {
     "dataset": {"name": "spiral", "samples": 90, "test_samples": 40},
@@ -166,7 +166,7 @@ def saved(experiment: config.Experiment, folder) -> store.Result:
     directory = store.directory_for(experiment, folder)
     histories = [h for news in train_runs(experiment.runs, jobs=1) for h in news.finished]
     with directory.claimed():
-        directory.save(experiment, histories, 0.0)
+        save(directory, experiment, histories)
     return directory.load()
 
 
@@ -198,7 +198,7 @@ def test_layers_are_saved_beside_the_traces_and_read_back(experiment, tmp_path):
         {"name": "adam", "label": "a/b/W1[0,0]"}, trace={"layers": True, "params": ["b1[2]"]}
     )
     result = saved(asked, tmp_path)
-    keys = formats.read_npz((result.path / "traces.npz").read_bytes())
+    keys = np.load(result.path / "traces.npz").files
     assert {"a/b/W1[0,0]/0/b1[2]/m_hat", "a/b/W1[0,0]/0/W1/ratio"} <= {*keys}
     (first, second) = result.histories
     assert_same(first, trained(*asked.runs)[0])
@@ -299,7 +299,7 @@ def test_a_run_that_came_out_differently_is_told(experiment, tmp_path, capsys):
 def test_what_is_recorded_is_not_trained_again(experiment, tmp_path, capsys, monkeypatch):
     asked = experiment({"name": "adam"}, trace={"params": [PARAM], "layers": True})
     result = saved(asked, tmp_path)
-    monkeypatch.setattr("adamcli.runner.work.train", None)
+    monkeypatch.setattr("adamcli.runner.work.Training", None)
     (found,) = again(result, Choice())
     assert_same(found, result.histories[0])
     assert capsys.readouterr().err == ""

@@ -13,7 +13,8 @@ from adamcli.problems import MLP, NetworkStack
 from adamcli.problems.datasets import Blobs, Spiral
 from adamcli.recorder import Records
 from adamcli.schedules import SCHEDULES, Constant, Cosine, Linear, StepDecay
-from adamcli.training import Trainee, _clip, train
+from adamcli.training import Trainee, train
+from adamcli.training.measures import clip
 
 
 def rows(count: int, dtype: str, **changes):
@@ -184,7 +185,7 @@ def test_clipping_limits_the_step_and_reports_the_whole_gradient():
 def test_a_gradient_whose_squares_overflow_is_clipped_and_not_lost(dtype, size):
     grads = np.array([[3, -4], [3, -4]], dtype) * np.array([[size], [1]], dtype)
     with np.errstate(over="ignore"):  # as in the loop
-        _clip(grads, np.array([[5.0], [np.inf]], dtype))
+        clip(grads, np.array([[5.0], [np.inf]], dtype))
     np.testing.assert_allclose(grads, [[3, -4], [3, -4]], rtol=1e-6)
 
 

@@ -187,6 +187,7 @@ def test_each_problem_of_a_suite_is_tuned_by_itself(cli):
         (["dataset.test_samples=0"], "there are none"),
         (["adam.lr=0.1"], "'lr' is tuned"),
         (["tune.trails=3"], "did you mean 'trials'"),
+        (["tune.seeds=1000000"], "8000000 runs would tune; 1000000 are allowed"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused(sets, message):

@@ -19,7 +19,7 @@ import numpy as np
 
 from adamcli.errors import DataError
 from adamcli.layout import Array, Layout
-from adamcli.text import safe
+from adamcli.text import quoted, safe
 
 Arrays = Mapping[str, Array]
 AtStep = Callable[[int, Array], Array]
@@ -103,7 +103,7 @@ class Folder:
         for number, entry in enumerate(entries):
             case = _case(entry, f"{path}: cases[{number}]")
             if case.id in seen:
-                raise _damaged(f"two cases are called {safe(case.id, 80)!r}", path)
+                raise _damaged(f"two cases are called {quoted(case.id)}", path)
             seen.add(case.id)
             yield case
 
@@ -128,7 +128,7 @@ class Folder:
         """All arrays of a file of the folder."""
         if name not in self._files:
             if Path(name).name != name:
-                raise _damaged(f"{safe(name, 80)!r} is not a file of this folder", self._path)
+                raise _damaged(f"{quoted(name)} is not a file of this folder", self._path)
             self._files[name] = _load(self._path / name)
         return self._files[name]
 
@@ -229,7 +229,7 @@ def _problem(
     if case.problem == "rosen":
         return _rosenbrock_gradient, lambda t, x: _rosenbrock_curvature(x)
     if case.tol_closed is not None:
-        raise ValueError(f"the problem {safe(case.problem, 80)!r} has no gradient of its own")
+        raise ValueError(f"the problem {quoted(case.problem)} has no gradient of its own")
     if "h_W" not in problem:
         return None, None
     diagonals = _flat(problem, "h_W", "h_w", layout, steps)

@@ -28,6 +28,7 @@ def undisturbed() -> Iterator[None]:
     with (
         open(os.devnull, "w", encoding="utf-8") as nowhere,
         contextlib.redirect_stdout(nowhere),
+        contextlib.redirect_stderr(nowhere),
         np.errstate(all="ignore"),
     ):
         try:

@@ -54,7 +54,7 @@ def _subjects(name: str | None, every: bool) -> list[Subject]:
     from adamcli.checks import built_in
     from adamcli.errors import UsageError
     from adamcli.optimizers import RULES
-    from adamcli.text import safe, suggestion
+    from adamcli.text import quoted, suggestion
 
     if (name is None) != every:
         what = "a name and --all do not go together" if every else "nothing to check"
@@ -67,7 +67,7 @@ def _subjects(name: str | None, every: bool) -> list[Subject]:
     if Path(name).suffix == ".py" or len(Path(name).parts) > 1:
         return [_plugin(Path(name))]
     fix = suggestion(name, RULES)
-    raise UsageError(f"no optimizer {safe(name, 80)!r}", where="adamcli check", fix=fix)
+    raise UsageError(f"no optimizer {quoted(name)}", where="adamcli check", fix=fix)
 
 
 def _plugin(path: Path) -> Subject:

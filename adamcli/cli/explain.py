@@ -78,11 +78,11 @@ def _by_kind(
 def _refuse_unknown(what: str, name: str | None, registry: Mapping[str, type]) -> None:
     """A name that the registry has not is an error with the nearest one."""
     from adamcli.errors import UsageError
-    from adamcli.text import safe, suggestion
+    from adamcli.text import quoted, suggestion
 
     if name is not None and name not in registry:
         raise UsageError(
-            f"no {what} {safe(name, 80)!r}",
+            f"no {what} {quoted(name)}",
             where=f"adamcli {what}s",
             fix=suggestion(name, registry),
         )

@@ -12,7 +12,7 @@ from types import FrameType
 
 import typer
 
-from adamcli.cli.streams import make_robust, printing, settle_stderr
+from adamcli.cli.streams import make_robust, printing, settle_stderr, show_cursor
 from adamcli.errors import AdamcliError, Interrupted, StorageError
 from adamcli.text import safe, safe_lines
 
@@ -73,12 +73,19 @@ def _call(args: list[str]) -> int:
 
 @contextlib.contextmanager
 def _signals_caught() -> Iterator[None]:
-    """Let signals to stop unwind the stack, so that work can be saved.
+    """Let signals to stop unwind the stack, so that all is left in order; the second ends at once.
 
     Ctrl-C is among them: a KeyboardInterrupt is then one that a plug-in has raised itself.
+    Ending at once is safe: what is saved is whole at any moment, and workers end with us.
     """
+    caught_before = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal caught_before
+        if caught_before:
+            show_cursor()
+            os._exit(128 + number)
+        caught_before = True
         raise Interrupted(number)
 
     numbers = [getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP")]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from adamcli.errors import UsageError
-from adamcli.text import safe
+from adamcli.text import quoted
 
 FORMATS = ("png", "svg", "pdf")
 OUTPUTS = Path("outputs")
+
+Engine = Literal["processes", "dask"]
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://(\[[0-9A-Fa-f:.%]+\]|[\w.-]+):\d{1,5}")
 
 
 def _complete_config(incomplete: str) -> list[str]:
@@ -47,11 +51,36 @@ def parse_formats(text: str) -> tuple[str, ...]:
     unknown = [part for part in wanted if part not in FORMATS]
     if unknown:
         raise UsageError(
-            f"no format {safe(unknown[0], 40)!r}",
+            f"no format {quoted(unknown[0], 40)}",
             where="--format",
             fix=f"use one or more of {', '.join(FORMATS)}, separated by commas",
         )
     return wanted
+
+
+def parse_engine(
+    engine: Engine | None, scheduler: str | None, file: Path | None, jobs: int | None
+) -> Engine:
+    """What trains, of options that go together; a scheduler is one of dask's.
+
+    Raises:
+        UsageError: they contradict each other, or the address of the scheduler is none.
+    """
+    if scheduler is None and file is None:
+        return engine or "processes"
+    option = "--scheduler" if file is None else "--scheduler-file"
+    if engine == "processes":
+        raise UsageError(f"{option} without dask", where="--engine", fix="leave out --engine")
+    if scheduler is not None and file is not None:
+        what, where = "two schedulers", "--scheduler and --scheduler-file"
+        raise UsageError(what, where=where, fix="leave out one of them")
+    if jobs is not None:
+        what = f"{option} with a number of processes, which its workers decide"
+        raise UsageError(what, where="--jobs", fix="leave out --jobs")
+    if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+        fix = "write it as tcp://HOST:PORT or tls://HOST:PORT"
+        raise UsageError(f"no address {quoted(scheduler)}", where="--scheduler", fix=fix)
+    return "dask"
 
 
 ConfigFile = Annotated[
@@ -145,8 +174,44 @@ Jobs = Annotated[
         show_default=False,
     ),
 ]
+EngineName = Annotated[
+    Engine | None,
+    typer.Option(
+        "--engine",
+        help="What trains: processes of this machine (if left out), or dask with workers anywhere.",
+        show_default=False,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="Train on the workers of this dask scheduler.",
+        show_default=False,
+    ),
+]
+SchedulerFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--scheduler-file",
+        metavar="FILE",
+        help="The same; its address is in this file, which the scheduler has written.",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+CheckpointEvery = Annotated[
+    float,
+    typer.Option(
+        "--checkpoint-every",
+        min=0,
+        metavar="SECONDS",
+        help="How much work of a stack of runs may be lost at most when a training is cut short.",
+    ),
+]
+CHECKPOINT_EVERY = 30.0
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew what is already trained.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what it would take: runs, time, memory.")

@@ -12,7 +12,7 @@ from rich.console import Console, RenderableType
 
 from adamcli.cli.streams import printing
 from adamcli.documents import to_json
-from adamcli.text import safe, safe_lines
+from adamcli.text import safe
 
 
 class _Console(Console):
@@ -61,7 +61,7 @@ def show_json(document: Any) -> None:
 def say(text: str) -> None:
     """Print a line on stderr."""
     with contextlib.suppress(OSError):
-        print(safe_lines(text), file=sys.stderr, flush=True)
+        print(safe(text), file=sys.stderr, flush=True)
 
 
 def view_mode(silent: bool) -> Literal["quiet", "live", "lines"]:

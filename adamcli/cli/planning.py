@@ -31,8 +31,7 @@ def show_plan(experiment: Experiment, request: Request) -> None:
 
 def _missing(experiment: Experiment, directory: RunDirectory, request: Request) -> list[Run]:
     """The runs that are not done yet."""
-    saved = directory.manifest()["runs"] if directory.saved and not request.fresh else []
-    done = {(run["label"], run["seed"]) for run in saved}
+    done = set() if request.fresh else directory.done()
     return [run for run in experiment.runs if (run.label, run.seed) not in done]
 
 

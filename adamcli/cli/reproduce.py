@@ -91,14 +91,15 @@ def _results(
 
 def _trained(runs: Sequence[Run], jobs: int | None, silent: bool) -> list[RunHistory]:
     """The histories of runs, trained in view of the user."""
-    from adamcli.runner import train_runs
+    from adamcli.runner import Progress, train_runs
     from adamcli.tables import LiveView
 
     histories: list[RunHistory] = []
     with LiveView(runs, output.stderr(), output.view_mode(silent)) as view:
-        for progress in train_runs(runs, jobs):
-            view.update(progress)
-            histories += progress.finished
+        for news in train_runs(runs, jobs):
+            if isinstance(news, Progress):
+                view.update(news)
+                histories += news.finished
     return histories
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +12,10 @@ from adamcli.cli import output
 from adamcli.cli.drawing import paint
 from adamcli.cli.painter import Painter
 from adamcli.config import Experiment, Run
-from adamcli.errors import Interrupted, WorkerError
+from adamcli.errors import Interrupted, StorageError, WorkerError
 from adamcli.history import RunHistory
-from adamcli.runner import train_runs
-from adamcli.store import Result, RunDirectory
+from adamcli.runner import Checkpoint, Progress, executor_for, train_runs
+from adamcli.store import Parts, Result, RunDirectory
 from adamcli.tables import LiveView
 
 
@@ -30,6 +30,10 @@ class Request:
     quiet: bool
     fresh: bool
     figures: bool
+    checkpoint_every: float = 30.0
+    engine: str = "processes"
+    scheduler: str | None = None
+    scheduler_file: Path | None = None
 
     @property
     def silent(self) -> bool:
@@ -40,15 +44,28 @@ class Request:
 def carry_out(experiment: Experiment, request: Request, ready: Painter | None) -> Result:
     """Train what is missing, save it, draw the figures that are missing.
 
-    Interrupted, it saves the runs that are done and lets the interrupt go on.
+    Every stack is saved when it is finished; interrupted, the others stay missing.
     """
     directory = store.directory_for(experiment, request.out)
     with directory.claimed():
-        result = _completed(_tuned(experiment, directory, request), directory, request)
+        result = _completed(experiment, directory, request)
         if request.figures:
             result = _draw(directory, result, ready, request)
         store.name_latest(request.out, directory)
     return result
+
+
+def _completed(experiment: Experiment, directory: RunDirectory, request: Request) -> Result:
+    """The result of all runs, those trained that are not done yet."""
+    if not request.fresh and directory.complete(experiment):
+        count = len(experiment.runs)
+        done_runs = f"all {count} runs are" if count > 1 else "the run is"
+        _say(request, f"{done_runs} done already; --fresh trains anew")
+        directory.parts.remove()  # of a training with --fresh that did not come to its end
+        return directory.load()
+    for path in directory.begin(experiment, fresh=request.fresh):
+        output.say(f"warning: {path} is damaged; its runs are trained again")
+    return _train(_tuned(experiment, directory, request), directory, request)
 
 
 def _tuned(experiment: Experiment, directory: RunDirectory, request: Request) -> Experiment:
@@ -62,18 +79,6 @@ def _tuned(experiment: Experiment, directory: RunDirectory, request: Request) ->
     return experiment.tuned(stats.tuned(tried.histories, tuning.candidates))
 
 
-def _completed(experiment: Experiment, directory: RunDirectory, request: Request) -> Result:
-    """The result of all runs, those trained that are not done yet."""
-    known = () if request.fresh or not directory.saved else directory.load().histories
-    done = {history.key for history in known}
-    missing = [run for run in experiment.runs if (run.label, run.seed) not in done]
-    if missing:
-        return _train(experiment, missing, known, directory, request)
-    done_runs = f"all {len(known)} runs are" if len(known) > 1 else "the run is"
-    _say(request, f"{done_runs} done already; --fresh trains anew")
-    return directory.load()
-
-
 def _draw(
     directory: RunDirectory, result: Result, ready: Painter | None, request: Request
 ) -> Result:
@@ -84,37 +89,68 @@ def _draw(
     return painted.keep(directory, result, quiet=request.silent)
 
 
-def _train(
-    experiment: Experiment,
-    missing: Sequence[Run],
-    known: Sequence[RunHistory],
-    directory: RunDirectory,
-    request: Request,
-) -> Result:
-    """Train runs in view of the user and save them together with the known ones."""
-    finished = list(known)
+def _train(experiment: Experiment, directory: RunDirectory, request: Request) -> Result:
+    """Train in view of the user what no part has yet, and put all together."""
+    parts = directory.parts
+    done = set(parts.entries())
+    missing = [run for run in experiment.runs if (run.label, run.seed) not in done]
+    lost: list[RunHistory] = []
     start = time.monotonic()
     try:
         with LiveView(missing, output.stderr(), output.view_mode(request.silent)) as view:
-            for progress in train_runs(missing, request.jobs):
-                view.update(progress)
-                finished += progress.finished
-    except (KeyboardInterrupt, Interrupted, WorkerError):
-        _save_interrupted(experiment, finished, directory, time.monotonic() - start)
+            for news in _news(missing, parts, request):
+                keys = [(missing[place].label, missing[place].seed) for place in news.block]
+                if isinstance(news, Checkpoint):
+                    parts.remember(keys, news.memory)
+                else:
+                    view.update(news)
+                    done |= _kept(news, parts, lost)
+        result = directory.finish(experiment, lost, time.monotonic() - start)
+    except (KeyboardInterrupt, Interrupted, WorkerError, StorageError):
+        saved = f"saved {len(done)} of {len(experiment.runs)} runs"
+        output.say(f"interrupted: {saved}; {_how_to_go_on(experiment, directory, request)}")
         raise
-    return directory.save(experiment, finished, time.monotonic() - start)
+    processors = result.manifest["processors"]
+    if len(processors) > 1:
+        kinds = ", ".join(processors)
+        _say(request, f"note: trained by {kinds}; the last bits of a run depend on which")
+    return result
 
 
-def _save_interrupted(
-    experiment: Experiment, finished: Sequence[RunHistory], directory: RunDirectory, seconds: float
-) -> None:
-    """Save what is done and say how to go on."""
+def _kept(progress: Progress, parts: Parts, lost: list[RunHistory]) -> set[tuple[str, int]]:
+    """The finished runs that are saved now; those whose workers died go to the lost ones."""
+    finished = progress.finished
+    if any(history.failure and history.failure.lost for history in finished):
+        lost += finished
+        return set()
     if finished:
-        directory.save(experiment, finished, seconds)
-    output.say(
-        f"interrupted: saved {len(finished)} of {len(experiment.runs)} runs; "
-        "run the same command to continue"
-    )
+        parts.keep(finished, progress.processor)
+    return {history.key for history in finished}
+
+
+def _how_to_go_on(experiment: Experiment, directory: RunDirectory, request: Request) -> str:
+    """What to say to somebody whose training was cut short."""
+    if not request.fresh:
+        return "run the same command to continue"
+    if directory.complete(experiment):
+        return "the earlier results stay; run the same command to train anew"
+    return "run the same command without --fresh to continue"
+
+
+def _news(
+    missing: Sequence[Run], parts: Parts, request: Request
+) -> Iterator[Progress | Checkpoint]:
+    """What comes of training some runs, from their checkpoints where there are any."""
+    if not missing:
+        return
+    places = {(run.label, run.seed): place for place, run in enumerate(missing)}
+    known = []
+    for keys, memory in parts.checkpoints():
+        if all(key in places for key in keys):
+            known.append(Checkpoint(tuple(places.pop(key) for key in keys), memory))
+    engine = executor_for(request.engine, request.scheduler, request.scheduler_file, request.jobs)
+    every = request.checkpoint_every
+    yield from train_runs(missing, request.jobs, known=known, every=every, engine=engine)
 
 
 def _say(request: Request, text: str) -> None:

@@ -56,6 +56,13 @@ def settle_stderr() -> None:
         _point_nowhere(sys.stderr.fileno())
 
 
+def show_cursor() -> None:
+    """Show the terminal's cursor again, which a live table hides; nothing is buffered."""
+    with contextlib.suppress(OSError):
+        if os.isatty(2):
+            os.write(2, b"\x1b[?25h\r\n")
+
+
 def _point_nowhere(number: int) -> None:
     """Let a descriptor swallow everything, so that Python's flush at exit cannot fail."""
     null = os.open(os.devnull, os.O_WRONLY)

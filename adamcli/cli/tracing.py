@@ -15,7 +15,7 @@ from adamcli.errors import UsageError
 from adamcli.history import RunHistory
 from adamcli.layout import Array
 from adamcli.palette import run_styles
-from adamcli.runner import train_runs
+from adamcli.runner import Progress, train_runs
 from adamcli.store import Result
 from adamcli.text import slug, suggestion
 
@@ -282,7 +282,8 @@ def _recorded(result: Result, runs: Sequence[Run], quiet: bool) -> list[RunHisto
     for run in missing:
         what = f"{run.traced[0]} was" if run.traced else "layers were"
         _say(f"{run.label}, seed {run.seed}: {what} not recorded, training again", quiet)
-    again = {h.key: h for news in train_runs(missing, jobs=1) for h in news.finished}
+    progress = (news for news in train_runs(missing, jobs=1) if isinstance(news, Progress))
+    again = {history.key: history for news in progress for history in news.finished}
     for key, history in again.items():
         if key in saved and not _same(saved[key], history):
             output.say(

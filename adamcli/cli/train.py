@@ -26,6 +26,10 @@ def run(
     seeds: options.Seeds = None,
     out: options.Out = options.OUTPUTS,
     jobs: options.Jobs = None,
+    engine: options.EngineName = None,
+    scheduler: options.Scheduler = None,
+    scheduler_file: options.SchedulerFile = None,
+    checkpoint_every: options.CheckpointEvery = options.CHECKPOINT_EVERY,
     formats: options.Formats = "png",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -40,6 +44,7 @@ def run(
     Example: adamcli run configs/spiral.yaml --set train.epochs=20 --seeds 5
     """
     kinds = options.parse_formats(formats)
+    engine = options.parse_engine(engine, scheduler, scheduler_file, jobs)
     with painter(wanted=not no_figures and not dry_run) as ready:
         from adamcli.cli.planning import show_plan
         from adamcli.cli.session import Request, carry_out
@@ -47,7 +52,19 @@ def run(
         from adamcli.tables import summary_table
 
         experiment = experiment_of(config, overrides, seeds, plugins)
-        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        request = Request(
+            out,
+            jobs,
+            kinds,
+            json,
+            quiet,
+            fresh,
+            not no_figures,
+            checkpoint_every,
+            engine,
+            scheduler,
+            scheduler_file,
+        )
         if dry_run:
             show_plan(experiment, request)
             return
@@ -66,6 +83,10 @@ def compare(
     seeds: options.Seeds = None,
     out: options.Out = options.OUTPUTS,
     jobs: options.Jobs = None,
+    engine: options.EngineName = None,
+    scheduler: options.Scheduler = None,
+    scheduler_file: options.SchedulerFile = None,
+    checkpoint_every: options.CheckpointEvery = options.CHECKPOINT_EVERY,
     formats: options.Formats = "png",
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -85,6 +106,7 @@ def compare(
     Example: adamcli compare sgdm rmsprop adam --seeds 10
     """
     kinds = options.parse_formats(formats)
+    engine = options.parse_engine(engine, scheduler, scheduler_file, jobs)
     if seeds is None and config is None and not _sets_seeds(overrides):
         seeds = COMPARE_SEEDS
     with painter(wanted=not no_figures and not dry_run) as ready:
@@ -95,7 +117,19 @@ def compare(
 
         wanted = [*(overrides or []), *([f"tune.trials={tune}"] if tune else [])]
         experiment = experiment_of(config or STANDARD, wanted, seeds, plugins, names)
-        request = Request(out, jobs, kinds, json, quiet, fresh, not no_figures)
+        request = Request(
+            out,
+            jobs,
+            kinds,
+            json,
+            quiet,
+            fresh,
+            not no_figures,
+            checkpoint_every,
+            engine,
+            scheduler,
+            scheduler_file,
+        )
         if dry_run:
             show_plan(experiment, request)
             return

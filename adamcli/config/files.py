@@ -37,7 +37,7 @@ def find(path: Path, kind: Kind = EXPERIMENT) -> Path:
     if os.path.lexists(path):
         return path
     shipped = _shipped()
-    if path.parts[:1] == ("configs",) and (shipped.parent / path).is_file():
+    if path.parts[:1] == ("configs",) and os.path.isfile(shipped.parent / path):
         return shipped.parent / path
     fix = _nearest(path, shipped, kind)
     raise ConfigError(f"no such {kind.noun}", where=safe(str(path), 200), fix=fix)

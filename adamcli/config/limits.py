@@ -36,6 +36,17 @@ def too_many(
     return [mistake(root, path, what, "sweep fewer values or lower train.seeds", at_key=True)]
 
 
+def too_many_trials(root: Node, whole: Any) -> list[PlacedError]:
+    """The mistake of asking for more trials than anybody can wait for, told before any is made."""
+    tune = whole.tune
+    each = tune.trials * len(tune.seeds)
+    count = each * len(whole.optimizers) * len(whole.problems or [whole])
+    if count <= MAX_RUNS:
+        return []
+    what = f"{count} runs would tune; {MAX_RUNS} are allowed"
+    return [mistake(root, ("tune",), what, "lower tune.trials or tune.seeds", at_key=True)]
+
+
 def too_large(cells: Sequence[Cell], whole: Any, factors: Sequence[Factor]) -> list[PlacedError]:
     """The mistake of asking for more memory than a computer has."""
     runs = [_choices(whole, factors) * len(cell.train.seeds) for cell in cells]

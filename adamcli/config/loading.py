@@ -14,6 +14,7 @@ from adamcli.config.expansion import expanded
 from adamcli.config.experiment import Experiment
 from adamcli.config.files import find, read_text
 from adamcli.config.grammar import Grammar, grammar
+from adamcli.config.limits import too_many_trials
 from adamcli.config.mistakes import checked
 from adamcli.config.models import Section, dumped
 from adamcli.config.names import label_keys, name_from
@@ -117,6 +118,8 @@ def _trials(root: Node, whole: Any, known: Grammar) -> tuple[Trials | None, list
     """The trials, if anything is tuned, and what is wrong with them."""
     if whole is None or whole.tune is None:
         return None, []
+    if refused := too_many_trials(root, whole):
+        return None, refused
     trials, mistakes = trials_of(root, whole, known)
     return trials, mistakes + factors_of(trials.tree, known)[1]
 

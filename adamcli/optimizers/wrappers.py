@@ -13,7 +13,7 @@ import numpy as np
 
 from adamcli.layout import Array, Layout
 from adamcli.optimizers.passes import scale
-from adamcli.optimizers.rule import Step
+from adamcli.optimizers.rule import State, Step
 from adamcli.settings import setting
 
 
@@ -54,7 +54,13 @@ class Wrapping:
 
 
 class Wrapper(Protocol):
-    """Changes the update of some rows."""
+    """Changes the update of some rows.
+
+    Attributes:
+        slots: the arrays that it changes itself, as the slots of a rule.
+    """
+
+    slots: State
 
     def apply(self, update: Array, grads: Array, step: Step) -> None:
         """update (R, P) <- what is added to the parameters instead; may use `step.spare`."""
@@ -73,6 +79,7 @@ class Cautious:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self.slots: State = {}
 
     def apply(self, update: Array, grads: Array, step: Step) -> None:
         """update <- update mask / mean(mask), array by array."""
@@ -93,6 +100,7 @@ class Decay:
 
     def __init__(self, rate: float, params: Array, layout: Layout, *, biases: bool) -> None:
         self._rate = rate
+        self.slots: State = {}
         self._decayed = np.zeros(layout.size, params.dtype)
         for tensor in layout.tensors:
             self._decayed[tensor.start : tensor.stop] = biases or len(tensor.shape) > 1
@@ -115,6 +123,7 @@ class Lookahead:
     def __init__(self, steps: int, alpha: float, params: Array) -> None:
         self._steps, self._alpha = steps, alpha
         self._slow = params.copy()
+        self.slots = {"slow": self._slow}
 
     def apply(self, update: Array, grads: Array, step: Step) -> None:
         """At every k-th step, update <- slow + alpha (theta + update - slow) - theta."""
@@ -137,11 +146,13 @@ class Average:
 
     Attributes:
         params: (R, P), the average.
+        slots: the same, by name.
     """
 
     def __init__(self, decay: float, params: Array) -> None:
         self._decay = decay
         self.params = params.copy()
+        self.slots = {"average": self.params}
 
     def follow(self, step: Step, stopped: Array) -> None:
         """average <- decay average + (1 - decay) theta after a step; uses `step.spare`.

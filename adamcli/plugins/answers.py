@@ -10,7 +10,7 @@ import numpy as np
 from adamcli.layout import Array, Layout
 from adamcli.optimizers import Panel
 from adamcli.plugins.blame import MisdeedError
-from adamcli.text import safe
+from adamcli.text import quoted, safe
 
 _RECORDED = ("grad", "update", "lr")
 """Series that are recorded of every run, so that no slot can be called so."""
@@ -78,7 +78,7 @@ def check_panels(panels: tuple[Panel, ...], known: set[str]) -> None:
     for panel in panels:
         for name in panel.series:
             if name not in known:
-                what = f"gives no series {safe(name, 60)!r}, which a panel is to show"
+                what = f"gives no series {quoted(name, 60)}, which a panel is to show"
                 fix = f"show some of {', '.join(sorted(known))}"
                 raise MisdeedError(what, fix=fix)
 

@@ -143,6 +143,11 @@ class _Live(dict[str, Array]):
         self._kinds = {name: (slot.shape, slot.dtype) for name, slot in slots.items()}
         self._scratch = [np.empty_like(params) for _ in range(3)]
 
+    def __setitem__(self, name: str, slot: Array) -> None:
+        """Put another array in the place of a slot, for the user's rule too."""
+        super().__setitem__(name, slot)
+        dict.__setitem__(self.slots, name, slot)
+
     def step(self, step: Step) -> Step:
         """The step as the user sees it: parameters that cannot be changed, scratch that can."""
         out, spare, extra = self._scratch

@@ -22,6 +22,7 @@ from adamcli.layout import Array
 from adamcli.problems.datasets import HeldOut, Split, standardized
 from adamcli.seeding import Streams
 from adamcli.settings import setting
+from adamcli.text import quoted
 
 MAX_BYTES = 256 * 2**20
 MAX_CLASSES = 100
@@ -174,19 +175,7 @@ def _parse_csv(content: bytes, path: str, target: str) -> tuple[Array, list[str]
     rows = _csv_rows(text, path)
     line, header = next(rows, (1, []))
     names = [name.strip() for name in header]
-    if target not in names:
-        raise DataError(
-            f"no column {target!r} in the header ({', '.join(names) or 'which is empty'})",
-            where=f"{path}:{line}:1",
-            fix="name the column of the classes with dataset.target; separate columns by commas",
-        )
-    if len(names) < 2 or len(set(names)) < len(names):
-        raise DataError(
-            "the header needs a target, at least one input and no name twice",
-            where=f"{path}:{line}:1",
-            fix="give every column its own name",
-        )
-    at = names.index(target)
+    at = _target_column(names, target, f"{path}:{line}")
     values: list[list[float]] = []
     targets: list[str] = []
     for line, cells in rows:
@@ -201,6 +190,30 @@ def _parse_csv(content: bytes, path: str, target: str) -> tuple[Array, list[str]
     if len(values) < 2:
         raise DataError(f"{len(values)} rows of data", where=path, fix="give at least 2 rows")
     return np.array(values), targets
+
+
+def _target_column(names: list[str], target: str, where: str) -> int:
+    """The index of the target among the columns, each of which has a name of its own."""
+    if target not in names:
+        raise DataError(
+            f"no column {target!r} in the header ({', '.join(names) or 'which is empty'})",
+            where=f"{where}:1",
+            fix="name the column of the classes with dataset.target; separate columns by commas",
+        )
+    if len(names) < 2:
+        raise DataError(
+            "no column of inputs beside the target",
+            where=f"{where}:1",
+            fix="give every input a column; separate columns by commas",
+        )
+    twice = next((i for i, name in enumerate(names) if name in names[:i]), None)
+    if twice is not None:
+        raise DataError(
+            f"column {quoted(names[twice])} twice",
+            where=f"{where}:{twice + 1}",
+            fix="give every column its own name",
+        )
+    return names.index(target)
 
 
 def _csv_rows(text: str, path: str) -> Iterator[tuple[int, list[str]]]:

@@ -114,6 +114,15 @@ class LandscapeStack:
         flat = out.reshape(-1)
         return bool(flat.dot(flat) < _SURELY_FINITE) or bool(self.finite().all())
 
+    def skip(self, epochs: int) -> None:
+        """Draw the noise of so many epochs, and walk step by step: the order of a sum counts."""
+        for _ in range(epochs):
+            if self._noise is not None:
+                self._noise.at(0)
+            if self._walk is not None:
+                for step in range(self.steps_per_epoch):
+                    self._origin += self._walk.at(step)
+
     def finite(self) -> Array:
         """Whether each row's value at the latest parameters is finite, (R,)."""
         return np.asarray(np.isfinite(self._value(self._latest)))

@@ -193,6 +193,11 @@ class NetworkStack:
         squares = work.flat_logits.dot(work.flat_logits)
         return math.isfinite(squares) or bool(self.finite().all())
 
+    def skip(self, epochs: int) -> None:
+        """Draw the permutations of so many epochs."""
+        for _ in range(epochs):
+            self._draw_orders()
+
     def finite(self) -> Array:
         """Whether each run's loss on the latest batch is finite, (R,)."""
         losses = self._loss.per_sample(self._work.logits, self._targets)
@@ -248,10 +253,14 @@ class NetworkStack:
             return inputs, targets
         return inputs[:, :, :left], targets[:, :, :left]
 
+    def _draw_orders(self) -> None:
+        """The permutations of the next epoch."""
+        self._orders = [stream.permutation(self._samples) for stream in self._order_streams]
+
     def _fill_window(self, batch: int) -> None:
         """Gather the samples of the next batches of every run in shuffled order."""
         if batch == 0:
-            self._orders = [stream.permutation(self._samples) for stream in self._order_streams]
+            self._draw_orders()
         first = batch * self._task.batch_size
         count = min(self._window.shape[1], self._samples - first)
         for run, source in enumerate(self._sources):

@@ -29,6 +29,13 @@ class Problem(Protocol):
         """
         ...
 
+    def skip(self, epochs: int) -> None:
+        """Be where the gradients of so many epochs would have led: their batches are drawn.
+
+        Only before the first gradient, or after that of an epoch's last batch.
+        """
+        ...
+
     def finite(self) -> Array:
         """Whether each run's loss on the latest batch is finite, (R,)."""
         ...

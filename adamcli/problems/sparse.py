@@ -123,7 +123,7 @@ class SparseStack:
     def gradient(self, params: Array, batch: int, out: Array) -> bool:
         """out <- gradient of the mean loss on a batch, (R, P); batch 0 draws permutations."""
         if batch == 0:
-            self._orders = [s.permutation(self._settings.samples) for s in self._streams]
+            self._draw_orders()
         at = slice(batch * self._settings.batch, (batch + 1) * self._settings.batch)
         targets = self._gather([order[at] for order in self._orders])
         self._logits = np.matmul(params[:, None], self._features.transpose(0, 2, 1))
@@ -132,6 +132,15 @@ class SparseStack:
         np.matmul(delta, self._features, out=out[:, None])
         flat = self._logits.reshape(-1)
         return math.isfinite(flat.dot(flat)) or bool(self.finite().all())
+
+    def skip(self, epochs: int) -> None:
+        """Draw the permutations of so many epochs."""
+        for _ in range(epochs):
+            self._draw_orders()
+
+    def _draw_orders(self) -> None:
+        """The permutations of the next epoch, one for each seed."""
+        self._orders = [s.permutation(self._settings.samples) for s in self._streams]
 
     def _gather(self, chosen: Sequence[Array]) -> Array:
         """Fill `_features` (R, B, P) with each seed's chosen points; their targets (R, 1, B)."""

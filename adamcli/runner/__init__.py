@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from adamcli.runner.driving import train_runs
+from adamcli.runner.driving import executor_for, train_runs
 from adamcli.runner.planning import Block, Estimate, estimate, plan, seconds
-from adamcli.runner.work import Progress
+from adamcli.runner.work import Checkpoint, Progress
 
-__all__ = ["Block", "Estimate", "Progress", "estimate", "plan", "seconds", "train_runs"]
+__all__ = [
+    "Block",
+    "Checkpoint",
+    "Estimate",
+    "Progress",
+    "estimate",
+    "executor_for",
+    "plan",
+    "seconds",
+    "train_runs",
+]

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol, Self
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
-from adamcli.config import Run
-from adamcli.history import Memory
+from adamcli.environment import processor
 from adamcli.runner.planning import Block
-from adamcli.runner.work import Progress, one_blas_thread, train_block
-
-
-class Assignment(NamedTuple):
-    """A block to train, complete: it can be sent anywhere.
-
-    Attributes:
-        block: what the news of it are called.
-        members: its runs.
-        memory: of an earlier training of it, from which it goes on.
-        every: seconds between two checkpoints.
-    """
-
-    block: Block
-    members: tuple[Run, ...]
-    memory: Memory | None = None
-    every: float = math.inf
+from adamcli.runner.work import Assignment, Checkpoint, Progress, one_blas_thread, train_block
 
 
 @dataclass(frozen=True)
@@ -48,6 +30,11 @@ class Executor(Protocol):
     It is a context manager: leaving it ends whatever still trains.
     """
 
+    @property
+    def jobs(self) -> int:
+        """How many assignments it trains at the same time, known once it is entered."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *error: object) -> None: ...
@@ -56,7 +43,7 @@ class Executor(Protocol):
         """Take an assignment; also while news are read."""
         ...
 
-    def news(self) -> Iterator[Progress | Lost]:
+    def news(self) -> Iterator[Progress | Checkpoint | Lost]:
         """What becomes of the assignments, as it comes, until none is left.
 
         For each of them the last is a `Progress` with its finished runs, or `Lost`.
@@ -66,6 +53,8 @@ class Executor(Protocol):
 
 class InProcess:
     """Trains in this process, one assignment after another; an `Executor`."""
+
+    jobs = 1
 
     def __init__(self) -> None:
         self._left: deque[Assignment] = deque()
@@ -80,15 +69,25 @@ class InProcess:
         """Train it after those that came before."""
         self._left.append(assignment)
 
-    def news(self) -> Iterator[Progress | Lost]:
+    def news(self) -> Iterator[Progress | Checkpoint]:
         """News of one assignment after another."""
         with one_blas_thread():
             while self._left:
-                assignment = self._left.popleft()
-                yield from train_block(assignment.block, assignment.members)
+                yield from training(self._left.popleft())
 
 
-def assignments(runs: Sequence[Run], blocks: Sequence[Block]) -> Iterator[Assignment]:
-    """Blocks with their runs."""
-    for block in blocks:
-        yield Assignment(block, tuple(runs[place] for place in block))
+def training(assignment: Assignment) -> Iterator[Progress | Checkpoint]:
+    """Train an assignment in this process; its last news name the processor."""
+    for news in train_block(assignment):
+        if isinstance(news, Progress) and news.finished:
+            yield replace(news, processor=processor())
+        else:
+            yield news
+
+
+def light(news: Progress | Checkpoint) -> Progress | Checkpoint:
+    """News to be sent, without the arrays that only the training itself needs."""
+    if isinstance(news, Checkpoint):
+        return news
+    bare = replace(news.snapshot, params=news.snapshot.params[:0], traces={}, layers={})
+    return replace(news, snapshot=bare)

@@ -53,16 +53,23 @@ class Estimate:
         return Estimate(runs, stacks, jobs, self.seconds + other.seconds, size)
 
 
-def plan(runs: Sequence[Run], jobs: int = 1) -> list[Block]:
+def plan(runs: Sequence[Run], jobs: int = 1, known: Sequence[Block] = ()) -> list[Block]:
     """Divide runs into blocks that can train as stacks, a multiple of `jobs` where it helps.
 
     Runs of the same seed stay close together, so that all labels advance evenly; within a
     block runs of the same rule are neighbours.
+
+    Args:
+        runs: what to divide.
+        jobs: how many blocks train at the same time.
+        known: blocks that there are already; they come first and stay as they are.
     """
+    taken = {place for block in known for place in block}
     groups: dict[object, list[int]] = {}
     for place, run in enumerate(runs):
-        groups.setdefault((run.task.stack_key, run.eval_every), []).append(place)
-    blocks: list[Block] = []
+        if place not in taken:
+            groups.setdefault((run.task.stack_key, run.eval_every), []).append(place)
+    blocks = [*known]
     for places in groups.values():
         places.sort(key=lambda place: runs[place].seed)
         rows = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // runs[places[0]].task.row_bytes))
@@ -95,7 +102,7 @@ def estimate(runs: Sequence[Run], jobs: int | None = None) -> Estimate:
 
 def suitable_jobs(runs: Sequence[Run]) -> int:
     """How many processes train these runs soonest."""
-    return _cores() if seconds(runs) > _SERIAL_SECONDS else 1
+    return cores() if seconds(runs) > _SERIAL_SECONDS else 1
 
 
 def _block_seconds(runs: Sequence[Run], block: Block) -> float:
@@ -105,7 +112,7 @@ def _block_seconds(runs: Sequence[Run], block: Block) -> float:
     return stack_seconds(first.task, first.eval_every, len(block), groups)
 
 
-def _cores() -> int:
+def cores() -> int:
     """The processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

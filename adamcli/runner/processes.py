@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
+import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Self, cast
 
 from adamcli.errors import WorkerError
-from adamcli.runner.executor import Assignment, Lost
+from adamcli.runner.executor import Lost, light, training
 from adamcli.runner.planning import Block
-from adamcli.runner.work import Progress, one_blas_thread, train_block
+from adamcli.runner.work import Assignment, Checkpoint, Progress, one_blas_thread
+
+_PATIENCE = 1.0  # seconds that workers have to end when they are asked to
 
 
 class _Worker:
@@ -25,8 +30,9 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self._process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
-        self._process.start()
+        self.process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
+        with _no_interrupt():
+            self.process.start()
         theirs.close()
         self.block: Block | None = None
 
@@ -35,12 +41,6 @@ class _Worker:
         self.block = assignment.block
         with contextlib.suppress(OSError):
             self.connection.send(assignment)
-
-    def end(self) -> None:
-        """End the process, whatever it is doing."""
-        self.connection.close()
-        self._process.terminate()
-        self._process.join()
 
 
 class Workers:
@@ -51,7 +51,7 @@ class Workers:
     """
 
     def __init__(self, jobs: int) -> None:
-        self._jobs = jobs
+        self.jobs = jobs
         self._left: deque[Assignment] = deque()
         self._workers: dict[Connection, _Worker] = {}
 
@@ -59,14 +59,14 @@ class Workers:
         return self
 
     def __exit__(self, *error: object) -> None:
-        while self._workers:
-            self._workers.popitem()[1].end()
+        _end(self._workers.values())
+        self._workers.clear()
 
     def submit(self, assignment: Assignment) -> None:
         """Have it trained by the next worker that is free."""
         self._left.append(assignment)
 
-    def news(self) -> Iterator[Progress | Lost]:
+    def news(self) -> Iterator[Progress | Checkpoint | Lost]:
         """News of all workers.
 
         Raises:
@@ -79,46 +79,89 @@ class Workers:
                 yield from self._news_of(self._workers[connection])
 
     def _assign(self) -> None:
-        """Give every free worker something to train, and start those that are missing."""
-        while self._left and len(self._workers) < self._jobs:
+        """Give every free worker something to train; start those that are missing."""
+        free = [worker for worker in self._workers.values() if worker.block is None]
+        for worker in free:
+            if not worker.process.is_alive():
+                del self._workers[worker.connection]
+        idle = sum(worker.block is None for worker in self._workers.values())
+        for _ in range(min(self.jobs - len(self._workers), len(self._left) - idle)):
             worker = _Worker()
             self._workers[worker.connection] = worker
-            worker.give(self._left.popleft())
         for worker in self._workers.values():
             if self._left and worker.block is None:
                 worker.give(self._left.popleft())
 
-    def _news_of(self, worker: _Worker) -> Iterator[Progress | Lost]:
+    def _news_of(self, worker: _Worker) -> Iterator[Progress | Checkpoint | Lost]:
         """One piece of news of a worker that has some."""
         assert worker.block is not None
         try:
             news = worker.connection.recv()
         except (EOFError, OSError):
-            self._workers.pop(worker.connection).end()
-            yield Lost(worker.block, "a worker process has died (killed, or out of memory)")
+            del self._workers[worker.connection]
+            _end([worker])
+            yield Lost(worker.block, f"a worker process {_how_it_ended(worker.process)}")
             return
         if isinstance(news, str):
             raise WorkerError(f"a worker process failed:\n{news}", fix="report it")
-        if news.finished:
+        if isinstance(news, Progress) and news.finished:
             worker.block = None
         yield news
+
+
+@contextlib.contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Keep Ctrl-C from processes that start meanwhile; this one gets it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would lift the block when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end(workers: Iterable[_Worker]) -> None:
+    """End processes, whatever they are doing."""
+    workers = [*workers]
+    for worker in workers:
+        worker.connection.close()
+        worker.process.terminate()
+    deadline = time.monotonic() + _PATIENCE
+    for worker in workers:
+        worker.process.join(max(0.0, deadline - time.monotonic()))
+        worker.process.kill()
+        worker.process.join()
+
+
+def _how_it_ended(process: BaseProcess) -> str:
+    """What the exit code of a process says, as a predicate."""
+    code = process.exitcode
+    if code is None or code >= 0:
+        return f"has ended by itself, with exit code {code}"
+    reason = " (out of memory, or by hand)" if code == -9 else ""
+    return f"was killed by signal {-code}{reason}"
 
 
 def _work(connection: Connection) -> None:
     """The life of a worker: train what comes, until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, OSError), one_blas_thread():
         while True:
             assignment = connection.recv()
             try:
-                for progress in train_block(assignment.block, assignment.members):
-                    connection.send(_light(progress))
+                for news in training(assignment):
+                    connection.send(light(news))
             except Exception:
                 connection.send(traceback.format_exc())
 
 
-def _light(progress: Progress) -> Progress:
-    """The same without the arrays that only the training itself needs."""
-    snapshot = progress.snapshot
-    bare = replace(snapshot, params=snapshot.params[:0], traces={}, layers={})
-    return replace(progress, snapshot=bare)
+def _end_with_parent() -> None:
+    """End this process when its parent has ended, whatever the training is doing."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)

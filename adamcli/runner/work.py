@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,7 +19,7 @@ from adamcli.layout import Layout
 from adamcli.problems import Problem
 from adamcli.recorder import Records
 from adamcli.runner.planning import Block
-from adamcli.training import Snapshot, Trainee, train
+from adamcli.training import Snapshot, Trainee, Training
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,13 @@ class Progress:
         block: which runs it has, as places in the list given to `train_runs`.
         snapshot: where they stand, a row for each.
         finished: what is kept of each run once the block is done, else empty.
+        processor: the name of the one that trained it, once the block is done.
     """
 
     block: Block
     snapshot: Snapshot
     finished: tuple[RunHistory, ...] = ()
+    processor: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,23 +52,62 @@ class Checkpoint:
     memory: Memory
 
 
-def train_block(block: Block, members: Sequence[Run]) -> Iterator[Progress]:
-    """Train one stack in this process.
+class Assignment(NamedTuple):
+    """A block to train, complete: it can be sent anywhere.
 
-    Args:
-        block: what the news of it are to be called.
+    Attributes:
+        block: what the news of it are called.
         members: its runs.
+        memory: of an earlier training of it, from which it goes on.
+        every: seconds between two checkpoints.
     """
+
+    block: Block
+    members: tuple[Run, ...]
+    memory: Memory | None = None
+    every: float = math.inf
+
+
+def train_block(assignment: Assignment) -> Iterator[Progress | Checkpoint]:
+    """Train one stack in this process, from its memory on if it has one.
+
+    A checkpoint comes after the first epoch, but the last, that ends `every` seconds after
+    the start or the one before. There are none where a rule has state besides its slots.
+
+    Raises:
+        ValueError: the memory is not one of these runs; the message says what differs.
+    """
+    block, members, memory, every = assignment
     first = members[0]
     problem = first.task.stacked([run.task for run in members])
     trainees = [_trainee(run, problem.layout) for run in members]
     kept, initial = StackHistory(len(members)), _initial(problem)
-    for snapshot in train(problem, trainees, epochs=first.task.epochs, eval_every=first.eval_every):
-        recorded = snapshot.traces, snapshot.layers
-        kept.append(snapshot.epoch, snapshot.step, snapshot.metrics, *recorded)
-        done = snapshot.epoch == first.task.epochs or snapshot.all_stopped
-        finished = _histories(members, initial, kept, snapshot, problem.layout) if done else ()
-        yield Progress(block, snapshot, finished)
+    training = Training(problem, trainees, epochs=first.task.epochs, eval_every=first.eval_every)
+    if memory is not None:
+        kept.recall(memory.part("history"))
+        training.recall(memory.part("training"))
+    since = time.monotonic()
+    while not training.done:
+        snapshot = training.advance()
+        if snapshot is not None:
+            recorded = snapshot.traces, snapshot.layers
+            kept.append(snapshot.epoch, snapshot.step, snapshot.metrics, *recorded)
+            finished = (
+                _histories(members, initial, kept, snapshot, problem.layout)
+                if training.done
+                else ()
+            )
+            yield Progress(block, snapshot, finished)
+        if not training.done and time.monotonic() - since >= every:
+            yield from _checkpoints(block, training, kept)
+            since = time.monotonic()
+
+
+def _checkpoints(block: Block, training: Training, kept: StackHistory) -> Iterator[Checkpoint]:
+    """One checkpoint, or none where the training cannot be remembered."""
+    memory = training.memory()
+    if memory is not None:
+        yield Checkpoint(block, Memory.joined({"training": memory, "history": kept.memory()}))
 
 
 def one_blas_thread() -> AbstractContextManager[object]:

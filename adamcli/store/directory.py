@@ -1,39 +1,51 @@
 """A run directory: what one experiment leaves behind.
 
 The directory is named by its content: the experiment's name and a hash of all that decides
-its numbers. The manifest is written last and holds the SHA-256 of every file and of itself,
-so that what was damaged later is refused and never read as a number.
+its numbers. While it trains, finished stacks are parts; at the end they are put together in
+its files. The manifest is written last and holds the SHA-256 of every file and of itself, so
+that what was damaged later is refused and never read as a number.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adamcli import config, stats
 from adamcli.config import Experiment, Run
-from adamcli.documents import to_json
-from adamcli.environment import environment
 from adamcli.errors import AdamcliError, DamagedError
 from adamcli.history import MEASURED, METRICS, RunHistory
-from adamcli.store import files, formats, memories
+from adamcli.store import contents, files, formats, memories
+from adamcli.store.digest import result_hash
+from adamcli.store.lazy import Lazy
 from adamcli.store.lock import owned
-from adamcli.text import safe_lines, slug
+from adamcli.store.manifest import (
+    DAMAGED_FIX,
+    FINISHED,
+    MANIFEST,
+    Key,
+    changed,
+    entry_of,
+    key_of,
+    manifest_of,
+    read_manifest,
+    settled,
+    write_manifest,
+)
+from adamcli.store.parts import Parts
 
-MANIFEST = "manifest.json"
 TRIALS = "trials"
 """The directory of what was tried, within that of an experiment that is tuned."""
 
-ERROR_LOG = "error.log"
-SCHEMA = 1
+FIGURES = "figures"
 
-_DAMAGED_FIX = "restore the file, or train again with `adamcli run CONFIG --fresh`"
+Json = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,7 @@ class Result:
     Attributes:
         path: the run directory.
         histories: one per finished run, in the order of `experiment.runs`; runs that are
-            not trained yet are missing.
+            not trained yet are missing. Parameters and traces are read when asked for.
         manifest: how, when and with what the numbers were made.
     """
 
@@ -60,7 +72,7 @@ class Result:
     @property
     def figures(self) -> tuple[Path, ...]:
         """The figures that the directory holds."""
-        names = sorted(name for name in self.manifest["files"] if name.startswith("figures/"))
+        names = sorted(name for name in self.manifest["files"] if _is_figure(name))
         return tuple(self.path / name for name in names)
 
     @property
@@ -74,6 +86,7 @@ class RunDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.parts = Parts(path)
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
@@ -85,11 +98,12 @@ class RunDirectory:
         """
         files.make_directory(self.path)
         with owned(self.path):
+            files.clear_temporary(self.path)
             yield
 
     @property
     def saved(self) -> bool:
-        """Whether something complete was saved here."""
+        """Whether something was saved here that can be read."""
         return (self.path / MANIFEST).is_file()
 
     @property
@@ -97,44 +111,102 @@ class RunDirectory:
         """Where the trials are saved, of an experiment that is tuned."""
         return RunDirectory(self.path / TRIALS)
 
-    def save(
-        self, experiment: Experiment, histories: Sequence[RunHistory], seconds: float
-    ) -> Result:
-        """Write all data files and, last, the manifest; figures are kept.
+    def done(self) -> set[Key]:
+        """The runs that need not be trained again.
+
+        Raises:
+            DamagedError: what was saved cannot be read.
+        """
+        entries = self._listed() or self.parts.entries().values()
+        return {key_of(entry) for entry in entries if settled(entry)}
+
+    def complete(self, experiment: Experiment) -> bool:
+        """Whether no run of an experiment needs to be trained.
+
+        Raises:
+            DamagedError: the manifest cannot be read.
+        """
+        settled_runs = {key_of(entry) for entry in self._listed() if settled(entry)}
+        return settled_runs == {(run.label, run.seed) for run in experiment.runs}
+
+    def begin(self, experiment: Experiment, *, fresh: bool = False) -> list[Path]:
+        """Make ready to keep parts; what was saved before and need not be trained again stays.
+
+        Until the training is finished, a finished one that came before it stays as it is.
+
+        Args:
+            fresh: whether all is to be trained anew.
+
+        Returns:
+            Parts that were damaged and are removed.
+
+        Raises:
+            DamagedError: what was saved before cannot be read.
+            StorageError: the operating system refused.
+        """
+        if fresh:
+            self.parts.remove()
+        known = [] if fresh else self._listed()
+        self.parts.make()
+        broken = self.parts.settle()
+        if known:
+            self._divide({key_of(entry) for entry in known if settled(entry)})
+        if known or not self._holds_finished():
+            self._open(experiment)
+        return broken
+
+    def finish(self, experiment: Experiment, lost: Sequence[RunHistory], seconds: float) -> Result:
+        """Put all runs together: data files and, last, the manifest; then the parts go.
 
         Args:
             experiment: what was asked for.
-            histories: the finished runs, in any order.
+            lost: runs that no part has, since their workers died.
             seconds: how long the training took in this process.
+
+        Raises:
+            DamagedError: a part cannot be read.
+            StorageError: the operating system refused.
         """
-        order = {(run.label, run.seed): place for place, run in enumerate(experiment.runs)}
-        histories = sorted(histories, key=lambda history: order[history.key])
-        content = _data_files(experiment, histories)
-        for name, data in content.items():
-            files.write(self.path / name, data)
-        manifest = _manifest(experiment, histories, seconds)
-        manifest["files"] = {name: _sha256(data) for name, data in content.items()}
-        self._write_manifest(manifest)
-        if ERROR_LOG not in content:
-            files.remove(self.path / ERROR_LOG)  # of an earlier training
-        return Result(self.path, experiment, tuple(histories), manifest)
+        processors = self.parts.processors()
+        keys = [(run.label, run.seed) for run in experiment.runs]
+        kept = {history.key: history for history in (*self.parts.histories(keys), *lost)}
+        histories = [kept[key] for key in keys]
+        if self._holds_finished():
+            self._open(experiment)  # from here on the parts count, not the files
+        described = self.manifest()["files"].items()
+        entries = [entry_of(history) for history in histories]
+        manifest = manifest_of(experiment, entries, seconds, processors)
+        manifest["files"] = {
+            **{name: sha256 for name, sha256 in described if not _is_figure(name)},
+            **contents.write(self.path, experiment, histories),
+        }
+        if contents.ERROR_LOG not in manifest["files"]:
+            files.remove(self.path / contents.ERROR_LOG)  # of an earlier training
+        write_manifest(self.path, manifest)
+        self.parts.remove()
+        return Result(self.path, experiment, self._finished(experiment, manifest), manifest)
 
     def add_figures(self, result: Result, figures: Mapping[str, bytes]) -> Result:
-        """Write figures, named like `curves.png`, and note them in the manifest."""
-        files.make_directory(self.path / "figures")
+        """Write figures, named like `curves.png`, and note them in the manifest.
+
+        Raises:
+            StorageError: the operating system refused.
+        """
+        folder = self.path / FIGURES
+        files.make_directory(folder, parents=False)
+        files.clear_temporary(folder)
         hashes = dict(result.manifest["files"])
         for name, data in figures.items():
-            files.write(self.path / "figures" / name, data)
-            hashes[f"figures/{name}"] = _sha256(data)
+            hashes[f"{FIGURES}/{name}"] = files.write(folder / name, data)
         manifest = {**result.manifest, "files": hashes}
-        self._write_manifest(manifest)
+        write_manifest(self.path, manifest)
         return replace(result, manifest=manifest)
 
     def load(self, plugins: Sequence[Path] = ()) -> Result:
         """Everything that was saved, after its hashes are checked.
 
         No code is executed but that of `plugins`; runs of other plug-ins have a rule that
-        cannot train.
+        cannot train. Another process may be writing: what it replaces meanwhile is read anew.
 
         Args:
             plugins: files of plug-ins, which must be those that the runs were trained with.
@@ -144,200 +216,136 @@ class RunDirectory:
             UsageError: one of `plugins` is another file than that of the run.
             PluginError: one of them cannot be executed.
         """
-        manifest = self.manifest()
-        content = {
-            name: self._read(name, sha256)
-            for name, sha256 in manifest["files"].items()
-            if not name.startswith("figures/")
-        }
-        known = memories.remembered(manifest.get("plugins", []), content, self.path)
-        live = memories.recalled(known, plugins, self.path)
-        try:
-            experiment = config.load(self.path / "config.yaml", plugins=live)
-            if experiment.tuning:
-                tried = self.trials.load(plugins).histories
-                experiment = experiment.tuned(stats.tuned(tried, experiment.tuning.candidates))
-            histories = tuple(_histories(experiment, manifest["runs"], content))
-        except DamagedError:
-            raise
-        except AdamcliError as error:
-            raise DamagedError(
-                f"config.yaml cannot be loaded any more ({error.what})",
-                where=str(self.path),
-                fix="restore the data file that it names" if error.where else _DAMAGED_FIX,
-            ) from error
-        return Result(self.path, experiment, histories, manifest)
+        return self._steadily(lambda manifest: self._loaded(manifest, plugins))
 
-    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Write the manifest, which makes what was written before it count."""
-        sealed = {**manifest, "sha256": _seal(manifest)}
-        files.write(self.path / MANIFEST, f"{to_json(sealed)}\n".encode())
+    def hashed(self) -> tuple[Result, str]:
+        """Everything that was saved, as `load` has it, and one hash of all its numbers.
 
-    def manifest(self) -> dict[str, Any]:
+        The numbers of trials count too. A run's parameters and traces are in memory while
+        they are hashed, and no longer.
+
+        Raises:
+            DamagedError: a file is missing, was changed, or cannot be understood.
+        """
+        return self._steadily(self._hashed)
+
+    def manifest(self) -> Json:
         """How, when and with what the numbers were made, and the hash of every file.
+
+        Its runs are none while parts hold them.
 
         Raises:
             DamagedError: it is missing, was changed, or a newer version wrote it.
         """
-        path = self.path / MANIFEST
-        try:
-            manifest = json.loads(path.read_bytes())
-            if manifest["schema"] > SCHEMA:
-                raise DamagedError(
-                    f"written by adamcli {manifest['environment']['adamcli']}, a newer version",
-                    where=str(path),
-                    fix="update adamcli",
-                )
-            if manifest["sha256"] != _seal(manifest):
-                raise _changed(path)
-            return {**manifest, "files": dict(manifest["files"]), "runs": list(manifest["runs"])}
-        except FileNotFoundError as error:
-            raise DamagedError(
-                "no manifest.json: the training did not finish",
-                where=str(self.path),
-                fix=f"run `adamcli run {self.path / 'config.yaml'}` or remove the directory",
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DamagedError("not a manifest", where=str(path), fix=_DAMAGED_FIX) from error
+        return read_manifest(self.path)
 
-    def _read(self, name: str, sha256: str) -> bytes:
-        """The bytes of a file whose hash is the one in the manifest."""
+    def _steadily(self, read: Callable[[Json], T]) -> T:
+        """What `read` makes of the manifest, once more if another process has replaced it."""
+        manifest = self.manifest()
+        while True:
+            try:
+                return read(manifest)
+            except DamagedError:
+                before, manifest = manifest, self.manifest()
+                if manifest == before:
+                    raise
+
+    def _hashed(self, manifest: Json) -> tuple[Result, str]:
+        """What a manifest names, and the hash of its numbers and those of its trials."""
+        result = self._loaded(manifest, ())
+        tuned = result.experiment.tuning and self.trials.saved
+        tried = self.trials.load().histories if tuned else ()
+        return result, result_hash(chain(tried, result.histories))
+
+    def _listed(self) -> list[Json]:
+        """The runs that the manifest lists; none while parts hold them."""
+        try:
+            return self.manifest()["runs"] if self.saved else []
+        except DamagedError:
+            if self.parts.empty:
+                raise
+            return []  # the parts are whole without it
+
+    def _holds_finished(self) -> bool:
+        """Whether the files are those of a finished training."""
+        try:
+            return self.saved and self.manifest()["status"] == FINISHED
+        except DamagedError:
+            return False
+
+    def _open(self, experiment: Experiment) -> None:
+        """Save what is to be trained; from here on the directory can be found and shown."""
+        hashes = contents.write_description(self.path, experiment)
+        write_manifest(self.path, manifest_of(experiment, [], 0, []) | {"files": hashes})
+
+    def _divide(self, known: set[Key]) -> None:
+        """Make a part of finished runs again, so that others can be put together with them."""
+        result = self.load()
+        self.parts.keep([history for history in result.histories if history.key in known])
+
+    def _loaded(self, manifest: Json, plugins: Sequence[Path]) -> Result:
+        """Everything that a manifest names."""
+        for name, sha256 in manifest["files"].items():
+            if not _is_figure(name):
+                self._check(name, sha256)
+        experiment = self._experiment(manifest, plugins)
+        if manifest["runs"]:
+            return Result(self.path, experiment, self._finished(experiment, manifest), manifest)
+        keys = [(run.label, run.seed) for run in experiment.runs]
+        return Result(self.path, experiment, tuple(self.parts.histories(keys)), manifest)
+
+    def _check(self, name: str, sha256: str) -> None:
+        """Make sure that a file is the one that the manifest names."""
         path = self.path / name
         try:
-            content = path.read_bytes()
+            actual = files.sha256(path)
         except OSError as error:
             raise DamagedError(
-                f"cannot read a saved file ({error.strerror})", where=str(path), fix=_DAMAGED_FIX
+                f"cannot read a saved file ({error.strerror})", where=str(path), fix=DAMAGED_FIX
             ) from error
-        if _sha256(content) != sha256:
-            raise _changed(path)
-        return content
+        if actual != sha256:
+            raise changed(path)
+
+    def _experiment(self, manifest: Json, plugins: Sequence[Path]) -> Experiment:
+        """What was asked for, tuned where its trials are finished."""
+        known = memories.remembered(manifest.get("plugins", []), self.path)
+        live = memories.recalled(known, plugins, self.path)
+        try:
+            experiment = config.load(self.path / "config.yaml", plugins=live)
+        except AdamcliError as error:
+            raise DamagedError(
+                f"config.yaml cannot be loaded any more ({error.what})",
+                where=str(self.path),
+                fix="restore the data file that it names" if error.where else DAMAGED_FIX,
+            ) from error
+        if experiment.tuning and (manifest["status"] == FINISHED or self.trials.saved):
+            tried = self.trials.load(plugins)
+            if tried.status == FINISHED:
+                outcomes = stats.tuned(tried.histories, experiment.tuning.candidates)
+                return experiment.tuned(outcomes)
+        return experiment
+
+    def _finished(self, experiment: Experiment, manifest: Json) -> tuple[RunHistory, ...]:
+        """The runs that a manifest lists, from its files."""
+        measured = {(run.label, run.seed): _measured(run) for run in experiment.runs}
+        series = formats.read_metrics((self.path / contents.METRICS).read_bytes())
+        params = formats.Archive(self.path / contents.PARAMS, depth=1)
+        traces = formats.Archive(self.path / contents.TRACES, depth=2)
+        return tuple(
+            replace(
+                formats.history_of(entry, series.get(key_of(entry), {}), measured[key_of(entry)]),
+                params=Lazy(partial(params.of, *key_of(entry))),
+                **formats.lazily(partial(traces.of, *key_of(entry))),
+            )
+            for entry in manifest["runs"]
+        )
 
 
-def _changed(path: Path) -> DamagedError:
-    """What to say of a file whose hash is another one."""
-    return DamagedError(
-        "the file is not what was saved (SHA-256 differs)", where=str(path), fix=_DAMAGED_FIX
-    )
-
-
-def _data_files(experiment: Experiment, histories: Sequence[RunHistory]) -> dict[str, bytes]:
-    """The content of every file but figures and manifest, with a copy of the data."""
-    names = _copy_names(experiment)
-    copies = {names[data.path]: data.table.content for data in experiment.data_files}
-    copies |= {memories.copy_name(plugin): plugin.source.content for plugin in experiment.plugins}
-    summaries = [asdict(summary) for summary in stats.summarize(histories)]
-    flat = [_flat(summary) for summary in summaries]
-    # A cell without test data or classes has fewer columns than the others.
-    columns = [*dict.fromkeys(name for row in sorted(flat, key=len)[::-1] for name in row)]
-    return {
-        **copies,
-        "config.yaml": experiment.to_yaml(names).encode(),
-        "metrics.csv": formats.metrics_csv(histories),
-        "summary.csv": formats.to_csv(columns, ([row.get(c) for c in columns] for row in flat)),
-        "summary.json": f"{to_json(summaries)}\n".encode(),
-        "traces.npz": formats.traces_npz(histories),
-        "params.npz": formats.params_npz(histories),
-        **_error_log(histories),
-        **_tuning(experiment),
-    }
-
-
-def _tuning(experiment: Experiment) -> dict[str, bytes]:
-    """The file that says what was tried and chosen, where hyperparameters are tuned."""
-    if experiment.tuning is None:
-        return {}
-    outcomes = [outcome.document() for outcome in experiment.tuning.outcomes]
-    return {"tuning.json": f"{to_json(outcomes)}\n".encode()}
-
-
-def _error_log(histories: Sequence[RunHistory]) -> dict[str, bytes]:
-    """The file that says how runs failed, where any did."""
-    pieces = [
-        f"{history.label}, seed {history.seed}: {history.failure.message}\n{history.failure.log}"
-        for history in histories
-        if history.failure is not None
-    ]
-    text = safe_lines("\n".join(pieces))
-    return {ERROR_LOG: f"{text}\n".encode()} if pieces else {}
-
-
-def _copy_names(experiment: Experiment) -> dict[str, str]:
-    """What the copy of each file is called in the run directory, by the file's path."""
-    copies = map(memories.copy_name, experiment.plugins)
-    names = dict(zip(experiment.resolved["plugins"], copies, strict=True))
-    for k, path in enumerate(sorted(data.path for data in experiment.data_files)):
-        source = Path(path)
-        names[path] = f"data{k or ''}-{slug(source.stem)}{source.suffix.lower()}"
-    return names
-
-
-def _flat(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested statistics as columns such as `final_test_loss_median`."""
-    flat: dict[str, Any] = {}
-    for name, value in summary.items():
-        if isinstance(value, dict):
-            flat |= {f"{name}_{part}": item for part, item in _flat(value).items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-def _manifest(
-    experiment: Experiment, histories: Sequence[RunHistory], seconds: float
-) -> dict[str, Any]:
-    """Everything but the hashes."""
-    return {
-        "schema": SCHEMA,
-        "name": experiment.name,
-        "status": "finished" if len(histories) == len(experiment.runs) else "interrupted",
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "training_seconds": round(seconds, 3),
-        "seeds": sorted({run.seed for run in experiment.runs}),
-        "environment": environment(),
-        "plugins": [memories.memory(plugin) for plugin in experiment.plugins],
-        "runs": [
-            {
-                "label": history.label,
-                "optimizer": history.optimizer,
-                "cell": history.cell,
-                "seed": history.seed,
-                "status": history.status,
-                "diverged_at": history.diverged_at,
-                "failure": asdict(history.failure) if history.failure else None,
-                "initial": dict(history.initial),
-            }
-            for history in histories
-        ],
-    }
-
-
-def _histories(
-    experiment: Experiment, entries: Sequence[dict[str, Any]], content: Mapping[str, bytes]
-) -> Iterator[RunHistory]:
-    """The runs that the manifest lists, from the bytes of their files."""
-    measured = {(run.label, run.seed): _measured(run) for run in experiment.runs}
-    metrics = formats.read_metrics(content["metrics.csv"])
-    params = formats.by_run(formats.read_npz(content["params.npz"]), depth=1)
-    traces = formats.read_traces(content["traces.npz"])
-    for entry in entries:
-        key = (entry["label"], entry["seed"])
-        history = formats.history_from(entry, metrics.get(key, {}), measured[key])
-        recorded = traces.get(key, {})
-        yield replace(history, params=params.get(key, {}), **recorded)
+def _is_figure(name: str) -> bool:
+    """Whether a file in a manifest is a figure, which no number depends on."""
+    return name.startswith(f"{FIGURES}/")
 
 
 def _measured(run: Run) -> list[str]:
     """The metrics of a run: those of its task and those of any training."""
     return [name for name in METRICS if name in run.task.metrics or name in MEASURED]
-
-
-def _seal(manifest: Mapping[str, Any]) -> str:
-    """The SHA-256 of all that a manifest says but for this hash itself."""
-    said = {name: value for name, value in manifest.items() if name != "sha256"}
-    return _sha256(to_json(said).encode())
-
-
-def _sha256(content: bytes) -> str:
-    """The SHA-256 of some bytes, in hexadecimal."""
-    return hashlib.sha256(content).hexdigest()

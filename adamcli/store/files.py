@@ -6,6 +6,7 @@ All that adamcli writes goes through here, and every operation passes `faults.be
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
 import secrets
@@ -37,11 +38,21 @@ class Writing:
 
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self._path, self._file = path, file
+        self._hash = hashlib.sha256()
 
     def write(self, piece: bytes | memoryview) -> int:
         """Append bytes; how many."""
         faults.before("write", self._path)
+        self._hash.update(piece)
         return self._file.write(piece)
+
+    def flush(self) -> None:
+        """Nothing: what is written is flushed at the end, all at once."""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of what is written so far, in hexadecimal."""
+        return self._hash.hexdigest()
 
 
 @contextlib.contextmanager
@@ -70,14 +81,28 @@ def writing(path: Path) -> Iterator[Writing]:
         _sync_directory(path.parent)
 
 
-def write(path: Path, content: bytes) -> None:
+def write(path: Path, content: bytes) -> str:
     """Replace a file by some bytes, as `writing` does.
+
+    Returns:
+        Their SHA-256.
 
     Raises:
         StorageError: the operating system refused; `path` is as it was before.
     """
     with writing(path) as file:
         file.write(content)
+    return file.sha256
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, read in pieces.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def remove(path: Path) -> None:
@@ -105,6 +130,11 @@ def remove_directory(path: Path) -> None:
         _sync_directory(path.parent)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one that a killed process may have left half written."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 def clear_temporary(directory: Path) -> None:
     """Remove the temporary files that a killed process left in a directory which we own.
 
@@ -112,7 +142,7 @@ def clear_temporary(directory: Path) -> None:
         StorageError: the operating system refused.
     """
     with storage_errors(directory):
-        left = [path for path in directory.iterdir() if _TEMPORARY.fullmatch(path.name)]
+        left = [path for path in directory.iterdir() if is_temporary(path)]
     for path in left:
         remove(path)
 

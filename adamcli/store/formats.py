@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+from typing import IO, Any, Self, cast
 
 import numpy as np
 
+from adamcli.errors import DamagedError
 from adamcli.history import METRICS, VALIDATION, Failure, RunHistory
 from adamcli.layout import Array
-
-Json = dict[str, Any]
+from adamcli.store.files import Writing
+from adamcli.store.lazy import Lazy, once
 
 _HEAD = ("label", "optimizer", "seed", "epoch", "step")
 
@@ -34,44 +39,61 @@ def _cell(value: Any) -> Any:
     return repr(float(value)) if isinstance(value, float) else "" if value is None else value
 
 
-def metrics_csv(histories: Sequence[RunHistory]) -> bytes:
-    """metrics.csv: a row per run and evaluation; metrics of validation where there are any."""
+def metric_names(histories: Sequence[RunHistory]) -> list[str]:
+    """The metrics that are columns of metrics.csv: those of validation where there are any."""
     tuning = any(name in history.metrics for history in histories for name in VALIDATION)
-    names = [name for name in METRICS if tuning or name not in VALIDATION]
-    rows = (row for history in histories for row in _metric_rows(history, names))
-    return to_csv([*_HEAD, *names], rows)
+    return [name for name in METRICS if tuning or name not in VALIDATION]
 
 
-def _metric_rows(history: RunHistory, names: Sequence[str]) -> Iterable[list[Any]]:
-    """The rows of one run."""
-    head = [history.label, history.optimizer, history.seed]
+def metrics_head(names: Sequence[str]) -> bytes:
+    """The first line of metrics.csv."""
+    return to_csv([*_HEAD, *names], [])
+
+
+def metric_lines(history: RunHistory, names: Sequence[str]) -> bytes:
+    """The lines of metrics.csv of one run, one for each evaluation."""
+    count = len(history.epochs)
     columns = [
-        history.metrics[name].tolist() if name in history.metrics else [None] * len(history.epochs)
+        [repr(value) for value in history.metrics[name].tolist()]
+        if name in history.metrics
+        else [""] * count
         for name in names
     ]
-    for row in zip(history.epochs.tolist(), history.steps.tolist(), *columns, strict=True):
-        yield [*head, *row]
+    head = [[text] * count for text in (history.label, history.optimizer, history.seed)]
+    text = io.StringIO(newline="")
+    rows = zip(*head, history.epochs.tolist(), history.steps.tolist(), *columns, strict=True)
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
-def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, list[str]]]:
-    """The columns of metrics.csv for every (label, seed), as text."""
-    runs: dict[tuple[str, int], dict[str, list[str]]] = {}
-    for row in csv.DictReader(io.StringIO(content.decode(), newline="")):
-        columns = runs.setdefault((row["label"], int(row["seed"])), {})
-        for name in row.keys() & {"epoch", "step", *METRICS}:
-            columns.setdefault(name, []).append(row[name])
+def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, Array]]:
+    """The columns of metrics.csv for every (label, seed): epoch, step, metrics, each (E,).
+
+    A metric that a run has not is NaN throughout.
+    """
+    reader = csv.reader(io.StringIO(content.decode(), newline=""))
+    names = next(reader)
+    columns = dict(zip(names, zip(*reader, strict=True), strict=False))
+    if not columns:
+        return {}
+    labels, seeds = columns["label"], columns["seed"]
+    series: dict[str, Array] = {
+        name: np.array(columns[name], dtype=np.int64) for name in ("epoch", "step")
+    }
+    for name in names:
+        if name in METRICS:
+            series[name] = np.array([value or "nan" for value in columns[name]], dtype=np.float64)
+    runs, first = {}, 0
+    for key, lines in groupby(zip(labels, seeds, strict=True)):
+        here = slice(first, first := first + sum(1 for _ in lines))
+        runs[key[0], int(key[1])] = {name: values[here] for name, values in series.items()}
     return runs
 
 
 def history_from(
-    entry: Json, columns: Mapping[str, list[str]], measured: Sequence[str]
+    entry: Mapping[str, Any], epochs: Array, steps: Array, metrics: Mapping[str, Array]
 ) -> RunHistory:
-    """A run without its arrays, from its manifest entry and its columns of metrics.csv.
-
-    Args:
-        columns: empty for a run that stopped before its first evaluation.
-        measured: the metrics that such a run has too, though without values.
-    """
+    """A run without parameters and traces, from how a manifest lists it and its evaluations."""
     failure = entry.get("failure")
     return RunHistory(
         label=entry["label"],
@@ -79,74 +101,123 @@ def history_from(
         cell=entry["cell"],
         seed=entry["seed"],
         diverged_at=entry["diverged_at"],
-        epochs=np.array(columns.get("epoch", []), dtype=np.int64),
-        steps=np.array(columns.get("step", []), dtype=np.int64),
-        metrics={name: np.array(columns.get(name, []), dtype=np.float64) for name in measured},
+        epochs=epochs,
+        steps=steps,
+        metrics=metrics,
         failure=Failure(**failure) if failure else None,
         initial=entry.get("initial", {}),  # older directories have none
     )
 
 
-def params_npz(histories: Iterable[RunHistory]) -> bytes:
-    """params.npz: the final parameters under `label/seed/array`."""
-    return _to_npz(
-        {
-            f"{history.label}/{history.seed}/{name}": values
-            for history in histories
-            for name, values in history.params.items()
-        }
-    )
+def history_of(
+    entry: Mapping[str, Any], series: Mapping[str, Array], measured: Sequence[str]
+) -> RunHistory:
+    """The same of a run in a manifest, from its columns of metrics.csv.
 
-
-def traces_npz(histories: Iterable[RunHistory]) -> bytes:
-    """traces.npz: one value per step under `label/seed/what/series`.
-
-    What is a parameter, as in `adam/0/W1[0,0]/m_hat`, or a named array, `adam/0/W1/ratio`.
+    Args:
+        series: empty for a run that stopped before its first evaluation.
+        measured: the metrics that the run has, also where they have no values.
     """
-    return _to_npz(
-        {
-            f"{history.label}/{history.seed}/{what}/{name}": values
-            for history in histories
-            for what, series in (*history.traces.items(), *history.layers.items())
-            for name, values in series.items()
-        }
-    )
+    none: Array = np.empty(0, dtype=np.int64)
+    metrics = {name: series.get(name, np.empty(0)) for name in measured}
+    return history_from(entry, series.get("epoch", none), series.get("step", none), metrics)
 
 
-def read_traces(content: bytes) -> dict[tuple[str, int], dict[str, Any]]:
-    """Of every (label, seed) in traces.npz the `traces` and the `layers`."""
+def recorded(history: RunHistory) -> Iterator[tuple[str, Array]]:
+    """What was recorded of a run at every step, by `what/series`.
+
+    What is a parameter, as in `W1[0,0]/m_hat`, or a named array, `W1/ratio`.
+    """
+    for what, series in (*once(history.traces).items(), *once(history.layers).items()):
+        yield from ((f"{what}/{name}", values) for name, values in series.items())
+
+
+Wanted = Callable[[str], bool]
+"""Whether an array is to be read, by its name."""
+
+
+def lazily(read: Callable[[Wanted], Mapping[str, Array]]) -> dict[str, Any]:
+    """The `traces` and the `layers` of a run, read when they are asked for.
+
+    Args:
+        read: gives those that are wanted of what `recorded` gave.
+    """
     return {
-        key: {
-            "traces": {what: series for what, series in recorded.items() if "[" in what},
-            "layers": {what: series for what, series in recorded.items() if "[" not in what},
-        }
-        for key, recorded in by_run(read_npz(content), depth=2).items()
+        "traces": Lazy(lambda: _nested(read(_is_of_a_parameter))),
+        "layers": Lazy(lambda: _nested(read(lambda path: not _is_of_a_parameter(path)))),
     }
 
 
-def _to_npz(arrays: Mapping[str, Array]) -> bytes:
-    """An uncompressed npz without pickles."""
-    content = io.BytesIO()
-    np.savez(content, allow_pickle=False, **arrays)
-    return content.getvalue()
+def _is_of_a_parameter(path: str) -> bool:
+    """Whether `what/series` is of one parameter, as in `W1[0,0]/m_hat`."""
+    return "[" in path.rpartition("/")[0]
 
 
-def read_npz(content: bytes) -> dict[str, Array]:
-    """All arrays of an npz, never by unpickling."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
+def _nested(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+    """Arrays named `what/series` as a mapping of mappings."""
+    nested: dict[str, dict[str, Array]] = {}
+    for path, values in arrays.items():
+        what, _, name = path.rpartition("/")
+        nested.setdefault(what, {})[name] = values
+    return nested
 
 
-def by_run(arrays: Mapping[str, Array], depth: int) -> dict[tuple[str, int], dict[str, Any]]:
-    """Arrays keyed `label/seed/...` as nested dicts per run, `depth` names deep.
+class NpzWriter:
+    """Writes an uncompressed npz without pickles, array by array.
 
-    A label may contain slashes; the names after it do not.
+    Args:
+        file: what is written to; it need not be able to go back.
     """
-    runs: dict[tuple[str, int], dict[str, Any]] = {}
-    for name, values in arrays.items():
-        label, seed, *rest = name.rsplit("/", depth + 1)
-        place = runs.setdefault((label, int(seed)), {})
-        for part in rest[:-1]:
-            place = place.setdefault(part, {})
-        place[rest[-1]] = values
-    return runs
+
+    def __init__(self, file: Writing) -> None:
+        self._archive = zipfile.ZipFile(cast(IO[bytes], file), "w")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._archive.close()
+
+    def add(self, name: str, values: Array) -> None:
+        """Append an array."""
+        content = io.BytesIO()
+        np.lib.format.write_array(content, values, allow_pickle=False)
+        # An entry made by its name alone would have the time of day in it.
+        self._archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getbuffer())
+
+
+class Archive:
+    """The arrays of an npz by run, read when they are asked for.
+
+    They are named `label/seed/...`; a label may contain slashes, what follows the seed too.
+
+    Args:
+        path: of the file.
+        depth: how many names follow the seed.
+    """
+
+    def __init__(self, path: Path, depth: int) -> None:
+        self._path, self._depth = path, depth
+
+    def of(self, label: str, seed: int, wanted: Wanted = lambda name: True) -> dict[str, Array]:
+        """The arrays of one run, or those that are wanted, by what follows label and seed."""
+        names = self._names.get((label, str(seed)), {})
+        try:
+            return {name: self._npz[whole] for name, whole in names.items() if wanted(name)}
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            fix = "restore the file, or train again with `adamcli run CONFIG --fresh`"
+            raise DamagedError(
+                "cannot read a saved file", where=str(self._path), fix=fix
+            ) from error
+
+    @cached_property
+    def _npz(self) -> np.lib.npyio.NpzFile:
+        return cast(np.lib.npyio.NpzFile, np.load(self._path, allow_pickle=False))
+
+    @cached_property
+    def _names(self) -> dict[tuple[str, str], dict[str, str]]:
+        runs: dict[tuple[str, str], dict[str, str]] = {}
+        for whole in self._npz.files:
+            label, seed, *rest = whole.rsplit("/", self._depth + 1)
+            runs.setdefault((label, seed), {})["/".join(rest)] = whole
+        return runs

@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ if sys.platform != "win32":
     import fcntl
 
 LOCK_NAME = ".lock"
+_NAMING_SECONDS = 0.05
 
 
 @contextlib.contextmanager
@@ -48,6 +50,7 @@ def _lock(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
+        time.sleep(_NAMING_SECONDS)  # an owner that has just come may not have written its name yet
         owner = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
         raise InUseError(
             f"in use by {owner}",

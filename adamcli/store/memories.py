@@ -29,21 +29,18 @@ def memory(plugin: AnyPlugin) -> dict[str, Any]:
     }
 
 
-def remembered(
-    entries: Sequence[Json], content: Mapping[str, bytes], folder: Path
-) -> list[SavedPlugin]:
+def remembered(entries: Sequence[Json], folder: Path) -> list[SavedPlugin]:
     """The plug-ins that a manifest lists, not executed.
 
     Args:
-        content: of the copies, whose hashes are checked.
-        folder: where they lie.
+        folder: where their copies lie, whose hashes are checked.
 
     Raises:
         DamagedError: an entry is not what `memory` writes.
     """
     try:
-        return [_remembered(entry, content, folder) for entry in entries]
-    except (KeyError, TypeError, ValueError) as error:
+        return [_remembered(entry, folder) for entry in entries]
+    except (OSError, KeyError, TypeError, ValueError) as error:
         fix = "train again with `adamcli run CONFIG --fresh`"
         raise DamagedError("not a manifest", where=str(folder), fix=fix) from error
 
@@ -71,8 +68,8 @@ def recalled(known: Sequence[SavedPlugin], files: Sequence[Path], folder: Path) 
     return list(live.values())
 
 
-def _remembered(entry: Json, content: Mapping[str, bytes], folder: Path) -> SavedPlugin:
+def _remembered(entry: Json, folder: Path) -> SavedPlugin:
     """One plug-in of a manifest."""
-    source = Source(entry["name"], content[entry["file"]], folder / entry["file"])
+    source = Source(entry["name"], (folder / entry["file"]).read_bytes(), folder / entry["file"])
     panels = tuple(Panel(str(title), tuple(series)) for title, series in entry["panels"])
     return SavedPlugin(source, tuple(entry["settings"]), panels)

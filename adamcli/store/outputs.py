@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,16 @@ from typing import Any
 from adamcli.config import Experiment
 from adamcli.errors import DamagedError, UsageError
 from adamcli.store import files
-from adamcli.store.directory import MANIFEST, RunDirectory
-from adamcli.text import safe, some, suggestion
+from adamcli.store.contents import CONFIG
+from adamcli.store.directory import RunDirectory
+from adamcli.store.lock import LOCK_NAME
+from adamcli.store.manifest import MANIFEST
+from adamcli.text import quoted, some, suggestion
 
 LATEST = "latest"
+
+BEGUN = (MANIFEST, LOCK_NAME, CONFIG)
+"""Files of which a training makes one before anything else."""
 
 
 @dataclass(frozen=True)
@@ -45,28 +52,30 @@ def name_latest(out: Path, directory: RunDirectory) -> None:
     files.point(out / LATEST, directory.path.name)
 
 
-def find(run: str | None, out: Path) -> RunDirectory:
+def find(run: str | None, out: Path, marks: Sequence[str] = (MANIFEST,)) -> RunDirectory:
     """The run directory that a command line names.
 
     Args:
         run: a path, a directory's name in `out`, or a prefix that only one has; None for
             the latest.
+        marks: files of which a run directory has at least one; `BEGUN` for any that a
+            training has ever claimed.
 
     Raises:
         UsageError: there is none, or more than one.
     """
     if run is None or run == LATEST:
         return _latest(out)
-    if (Path(run) / MANIFEST).is_file():
+    if _is_marked(Path(run), marks):
         return RunDirectory(Path(run))
-    names = sorted(path.name for path in _run_directories(out))
+    names = sorted(path.name for path in _run_directories(out, marks))
     matches = [run] if run in names else [name for name in names if name.startswith(run)]
     if len(matches) == 1:
         return RunDirectory(out / matches[0])
     what = f"{len(matches)} runs start with" if matches else "no run named"
     fix = f"use one of {some(matches)}" if matches else suggestion(run, names)
     fix = fix if names else "train one with `adamcli run configs/spiral.yaml`"
-    raise UsageError(f"{what} {safe(run, 80)!r}", where=str(out), fix=fix)
+    raise UsageError(f"{what} {quoted(run)}", where=str(out), fix=fix)
 
 
 def entries(out: Path) -> list[Entry]:
@@ -79,27 +88,33 @@ def entries(out: Path) -> list[Entry]:
 def _entry(path: Path, latest: str) -> Entry:
     """What the manifest of a directory says."""
     is_latest = path.name == latest
+    directory = RunDirectory(path)
     try:
-        manifest = RunDirectory(path).manifest()
+        manifest = directory.manifest()
+        runs = manifest["runs"] or [*directory.parts.entries().values()]
     except DamagedError:
         return Entry(path, "", "damaged", (), 0, is_latest)
-    labels = tuple(dict.fromkeys(str(run["label"]) for run in manifest["runs"]))
-    runs, created, status = len(manifest["runs"]), manifest["created"], manifest["status"]
-    return Entry(path, created, status, labels, runs, is_latest)
+    labels = tuple(dict.fromkeys(str(run["label"]) for run in runs))
+    return Entry(path, manifest["created"], manifest["status"], labels, len(runs), is_latest)
 
 
-def _run_directories(out: Path) -> Iterator[Path]:
-    """The directories in `out` that hold a manifest."""
-    if out.is_dir():
+def _run_directories(out: Path, marks: Sequence[str] = (MANIFEST,)) -> Iterator[Path]:
+    """The directories in `out` that hold one of some files, as a rule a manifest."""
+    if os.path.isdir(out):  # of any length, unlike Path.is_dir
         for path in out.iterdir():
-            if not path.is_symlink() and (path / MANIFEST).is_file():
+            if not path.is_symlink() and _is_marked(path, marks):
                 yield path
+
+
+def _is_marked(path: Path, marks: Sequence[str]) -> bool:
+    """Whether a directory holds one of some files; its name may be of any length."""
+    return any(os.path.isfile(path / mark) for mark in marks)
 
 
 def _latest(out: Path) -> RunDirectory:
     """The directory that `latest` names, or the newest."""
     name = _latest_name(out)
-    if name and (out / name / MANIFEST).is_file():
+    if name and os.path.isfile(out / name / MANIFEST):
         return RunDirectory(out / name)
     newest = next(iter(entries(out)), None)
     if newest is None:

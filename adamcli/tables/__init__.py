@@ -22,6 +22,7 @@ from adamcli.tables.results import comparison_table, label_colours, summary_tabl
 from adamcli.tables.sensitivity import sensitivity_table
 from adamcli.tables.tuning import audit_in_words, tuning_table
 from adamcli.tables.verdicts import crowds_in_words, verdicts_in_words
+from adamcli.tables.verification import verification_table
 
 __all__ = [
     "LiveView",
@@ -50,4 +51,5 @@ __all__ = [
     "summary_table",
     "tuning_table",
     "verdicts_in_words",
+    "verification_table",
 ]

@@ -1,0 +1,1 @@
+"""Fault campaigns: what adamcli must survive, tried by the thousand."""
