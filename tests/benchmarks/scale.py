@@ -209,22 +209,23 @@ def constants() -> Constants:
 def _of_a_stack() -> tuple[float, float]:
     """Seconds and bytes moved per run of a stack that one core trains."""
     from adamcli import config
-    from adamcli.runner.executor import assignments
+    from adamcli.runner.executor import light
     from adamcli.runner.planning import plan
-    from adamcli.runner.processes import _light
-    from adamcli.runner.work import Progress, train_block
+    from adamcli.runner.work import Assignment, one_blas_thread, train_block
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "scale.yaml"
         path.write_text(spirals(SPIRALS))
         runs = config.load(path).runs
-    first = next(assignments(runs, plan(runs)))
+    block = plan(runs)[0]
+    first = Assignment(block, tuple(runs[place] for place in block))
     moved = len(pickle.dumps(first))
     start = time.perf_counter()
-    news = [*train_block(first.block, first.members)]
+    with one_blas_thread():
+        news = [*train_block(first)]
     seconds = time.perf_counter() - start
-    moved += sum(len(pickle.dumps(_light(each))) for each in news if isinstance(each, Progress))
-    return seconds / len(first.block), moved / len(first.block)
+    moved += sum(len(pickle.dumps(light(each))) for each in news)
+    return seconds / len(block), moved / len(block)
 
 
 def _writing() -> float:
