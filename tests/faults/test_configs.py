@@ -76,7 +76,7 @@ def accepted(drawer: Drawer, count: int) -> list[dict]:
 
 def test_what_the_schema_allows_is_loaded_or_refused_in_words(check, scaled):
     drawer = Drawer(config.schema(), np.random.default_rng(SEED))
-    with Campaign("configs, valid for the schema", scaled(100, 6_000)) as campaign:
+    with Campaign("configs, valid for the schema", scaled(80, 6_000)) as campaign:
         for _ in range(campaign.planned):
             code, _, _, wrong = check(encoded(drawer.experiment()))
             campaign.tried(f"exit {code}", wrong)
@@ -87,7 +87,7 @@ def test_one_mistake_is_told_by_its_key(check, scaled):
     rng = np.random.default_rng(SEED + 1)
     bases = accepted(Drawer(config.schema(), rng), scaled(15, 400))
     refused = named = 0
-    with Campaign("configs, one mutation", scaled(200, 12_000)) as campaign:
+    with Campaign("configs, one mutation", scaled(160, 12_000)) as campaign:
         for i in range(campaign.planned):
             mutant = mutated(bases[i % len(bases)], rng)
             code, _, err, wrong = check(encoded(mutant.tree))
@@ -103,7 +103,7 @@ def test_one_mistake_is_told_by_its_key(check, scaled):
 def test_garbage_is_refused_in_words(check, scaled):
     rng = np.random.default_rng(SEED + 2)
     texts = [path.read_text(encoding="utf-8") for path in sorted(ROOT.glob("configs/*.yaml"))]
-    with Campaign("configs, raw bytes", scaled(100, 4_000)) as campaign:
+    with Campaign("configs, raw bytes", scaled(80, 4_000)) as campaign:
         for i in range(campaign.planned):
             code, _, _, wrong = check(garbage(texts[i % len(texts)], rng))
             campaign.tried(f"exit {code}", wrong)
