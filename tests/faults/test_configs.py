@@ -16,7 +16,7 @@ from conftest import ROOT
 
 from adamcli import config
 from adamcli.errors import AdamcliError
-from faults.campaign import Campaign, within
+from faults.campaign import Campaign, HangError, within
 from faults.generated import Drawer, garbage, mutated, written
 from faults.judging import complaints, faults_of
 
@@ -48,10 +48,13 @@ def check(cli, folder):
 
     def call(content: bytes) -> tuple[int, str, str, str]:
         Path("x.yaml").write_bytes(content)
-        with within(LONGEST):
-            code, out, err = cli("config", "check", "x.yaml")
+        try:
+            with within(LONGEST):
+                code, out, err = cli("config", "check", "x.yaml")
+        except HangError as error:
+            return -1, "", "", f"{error}\n{content!r:.2000}"
         wrong = faults_of(code, out, err)
-        return code, out, err, f"{wrong}\n{content!r}\n{err}" if wrong else ""
+        return code, out, err, f"{wrong}\n{content!r:.2000}\n{err}" if wrong else ""
 
     return call
 
