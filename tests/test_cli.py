@@ -582,6 +582,21 @@ def test_a_name_longer_than_any_file_s_is_the_name_of_nothing(cli, line, name):
     assert "internal bug" not in err
 
 
+def test_a_current_folder_that_is_gone_is_told(cli, folder, monkeypatch):
+    (folder / "gone").mkdir()
+    monkeypatch.chdir(folder / "gone")
+    (folder / "gone").rmdir()
+    code, _, err = cli("config", "check", "../tiny.yaml")
+    assert (code, err) == (
+        2,
+        "error: the current folder is not there any more, ../tiny.yaml. "
+        "Fix: change to another folder\n",
+    )
+    plugin = ROOT / "configs/plugins/plain_sign.py"
+    own = ("--plugin", plugin, "--set", "optimizers=[{name: plain_sign}]")
+    assert cli("config", "check", folder / "tiny.yaml", *own)[0] == 0
+
+
 def test_a_line_break_in_a_name_begins_no_message(cli):
     forged = "one\nerror: forged. Fix: nothing"
     for args in (("check", "sgd", "--reference", forged), ("runs", "--out", forged)):

@@ -6,6 +6,7 @@ import os
 import pathlib
 from collections.abc import Mapping, Sequence
 
+from adamcli.config.files import from_root
 from adamcli.config.nodes import Node, Path, Source, brief, inserted, items_of, lookup, mistake
 from adamcli.errors import PluginError
 from adamcli.plugins import AnyPlugin, executed
@@ -20,7 +21,7 @@ def with_given(root: Node, given: Sequence[AnyPlugin]) -> Node:
     if not given or (listed is not None and not isinstance(listed.value, list)):
         return root
     items = items_of(root, "plugins")
-    paths = [os.path.abspath(plugin.path) for plugin in given]
+    paths = [from_root(plugin.path) for plugin in given]
     added = [Node(path, ("plugins", len(items) + i), _OPTION) for i, path in enumerate(paths)]
     return inserted(root, ("plugins",), Node([*items, *added], ("plugins",), _OPTION))
 
@@ -78,8 +79,16 @@ def _read(root: Node, at: Path, path: str) -> Code:
     if not os.path.lexists(path):
         fix = "give the path of a Python file, relative to the experiment's"
         raise mistake(root, at, f"no plug-in {brief(path)}", fix)
-    near = os.path.relpath(path)
-    return Code.read(pathlib.Path(path if near.startswith("..") else near))
+    return Code.read(pathlib.Path(_from_here(path)))
+
+
+def _from_here(path: str) -> str:
+    """A path from the current folder where it is below that and that is there."""
+    try:
+        near = os.path.relpath(path)
+    except (OSError, ValueError):  # ValueError: on another drive of Windows
+        return path
+    return path if near.startswith("..") else near
 
 
 def _refuse_another(known: AnyPlugin, other: AnyPlugin | Code) -> None:

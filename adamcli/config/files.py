@@ -43,6 +43,22 @@ def find(path: Path, kind: Kind = EXPERIMENT) -> Path:
     raise ConfigError(f"no such {kind.noun}", where=safe(str(path), 200), fix=fix)
 
 
+def from_root(path: Path | str) -> str:
+    """The path from the root, links as they are.
+
+    Raises:
+        ConfigError: it starts from a current folder that has been removed.
+    """
+    try:
+        return os.path.abspath(path)
+    except OSError as error:
+        raise ConfigError(
+            "the current folder is not there any more",
+            where=safe(str(path), 200),
+            fix="change to another folder",
+        ) from error
+
+
 def shipped(kind: Kind) -> list[Path]:
     """The files of a kind that come with adamcli, as `find` takes them, by name."""
     names = _names(_shipped().parent / kind.folder, kind.endings)

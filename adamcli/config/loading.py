@@ -12,7 +12,7 @@ from adamcli.config.additions import plugin_names, plugins_of, used, with_given
 from adamcli.config.axes import Factor
 from adamcli.config.expansion import expanded
 from adamcli.config.experiment import Experiment
-from adamcli.config.files import find, read_text
+from adamcli.config.files import find, from_root, read_text
 from adamcli.config.grammar import Grammar, grammar
 from adamcli.config.limits import too_many_trials
 from adamcli.config.mistakes import checked
@@ -177,7 +177,7 @@ def _completed(root: Node, file: pathlib.Path) -> Node:
     root = with_defaults(root)
     if "name" not in root.children:
         root = inserted(root, ("name",), Node(name_from(file.stem), ("name",)))
-    folder = os.path.abspath(file.parent)
+    folder = os.path.dirname(from_root(file))
     for path in _file_paths(root):
         node = lookup(root, path)
         if node is not None and isinstance(node.value, str):
@@ -266,7 +266,7 @@ def _resolved(
     tree: dict[str, Any] = {k: value for k, value in dumped(whole).items() if k not in absent}
     if whole.problems:
         tree["problems"] = [_without_gaps(dumped(entry)) for entry in whole.problems]
-    tree["plugins"] = [os.path.abspath(plugin.path) for plugin in plugins]
+    tree["plugins"] = [from_root(plugin.path) for plugin in plugins]
     tree["optimizers"] = [_entry(section) for section in whole.optimizers]
     tree["sweep"] = resolved_sweep(factors)
     return tree if whole.tune else {k: value for k, value in tree.items() if k != "tune"}

@@ -24,6 +24,7 @@ _WORDS: dict[str, Sequence[str]] = {
     "plugins": ("rule.py", "none.py"),
 }
 _RARELY = 0.02
+_COUNTS = ("seeds", "trials", "n")  # of runs: many are right too, and take their time
 
 
 class Raw(str):
@@ -104,11 +105,10 @@ class Drawer:
         whole = schema.get("type") == "integer"
         if "default" in schema and self._one_in(3):
             return schema["default"]
-        # A million seeds are right too, and take their time.
-        if key != "seeds" and np.isfinite(high) and self._rng.random() < _RARELY:
+        if key not in _COUNTS and np.isfinite(high) and self._rng.random() < _RARELY:
             return high
         span = min(high - low, 20 if whole else 1)
-        number = low + span * self._rng.random() if np.isfinite(low) else 0.5
+        number = (low if np.isfinite(low) else 0.1) + span * self._rng.random()
         return int(number) if whole else float(number)
 
     def _word(self, schema: dict[str, Any], key: str) -> str:

@@ -175,7 +175,7 @@ def test_odd_files_are_refused_or_read_right(check):
 
 @pytest.mark.parametrize(("name", "content"), [("csv", CSV.encode()), ("npz", GOOD)])
 def test_a_file_cut_anywhere_is_refused_or_whole(check, scaled, name, content):
-    every = scaled(7, 1)
+    every = scaled(11, 1)
     with Campaign(f"data files, {name} cut", len(content) // every) as campaign:
         for length in range(0, len(content), every):
             file = f"cut{length}.{name}"
@@ -191,7 +191,7 @@ def test_a_file_cut_anywhere_is_refused_or_whole(check, scaled, name, content):
 
 
 def test_a_changed_bit_of_an_archive_never_changes_a_number(check, scaled):
-    with Campaign("data files, npz with a bit changed", scaled(80, 5_000)) as campaign:
+    with Campaign("data files, npz with a bit changed", scaled(60, 5_000)) as campaign:
         for i, content in enumerate(flipped(GOOD, campaign.planned)):
             code, wrong = check(f"flip{i}.npz", content)
             if code == 0 and not wrong:
@@ -201,7 +201,7 @@ def test_a_changed_bit_of_an_archive_never_changes_a_number(check, scaled):
 
 
 def test_a_changed_bit_of_a_csv_is_never_read_as_no_number(check, scaled):
-    with Campaign("data files, csv with a bit changed", scaled(80, 3_000)) as campaign:
+    with Campaign("data files, csv with a bit changed", scaled(60, 3_000)) as campaign:
         for i, content in enumerate(flipped(CSV.encode(), campaign.planned)):
             code, wrong = check(f"flip{i}.csv", content)
             if code == 0 and not wrong:
