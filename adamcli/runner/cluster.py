@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import dask
 from distributed import (
     CancelledError,
     Client,
@@ -51,6 +52,11 @@ _PATIENCE = 10.0  # seconds in which a scheduler has to answer
 _TOLD = 1.0  # seconds between two reports of a block
 _BLAMES = 5  # deaths of workers beside which a task waited, before it is thought the cause
 _PACKAGES = ("adamcli", "numpy")
+_FAILURES = "distributed.scheduler.allowed-failures"
+
+# A process that dies in its first moments is not started anew by its nanny, which does not
+# know yet that it was there; so no worker trains at once.
+_SETTLED = time.monotonic() + 0.5
 
 _TURN = threading.Lock()
 """On a worker: held by the task that trains, whatever number of threads the worker has."""
@@ -269,6 +275,7 @@ def _train(task: str, topic: str, payload: bytes) -> bytes:
     with _TURN, one_blas_thread():
         began = {"worker": worker.address, "versions": _versions(_installed())}
         worker.log_event(topic, {"task": task, **began})
+        time.sleep(max(0.0, _SETTLED - time.monotonic()))
         try:
             news = _last_news(worker, task, topic, pickle.loads(payload))
         except Exception:
@@ -332,9 +339,11 @@ def _check(worker: str, theirs: dict[str, str], ours: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def _own(jobs: int) -> Iterator[Client]:
-    """A scheduler and workers on this machine, which nobody else can reach."""
+    """A scheduler and workers on this machine, which no other machine can reach."""
     with (
         tempfile.TemporaryDirectory(prefix="adamcli-", ignore_cleanup_errors=True) as folder,
+        # What is done about a task whose worker died is decided by us.
+        dask.config.set({_FAILURES: 0, "temporary-directory": folder}),
         LocalCluster(
             n_workers=jobs,
             threads_per_worker=1,
