@@ -42,6 +42,7 @@ ONLY = {
     "yaml": {"config"},
     "pydantic": {"config"},
     "threadpoolctl": {"runner", "environment"},
+    "dask": {"runner"},
     "distributed": {"runner"},
 }
 NUMERICAL = {

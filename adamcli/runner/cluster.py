@@ -12,10 +12,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import os
+import multiprocessing
 import pickle
 import queue
-import signal
 import tempfile
 import threading
 import time
@@ -28,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import dask
 from distributed import (
     CancelledError,
     Client,
@@ -37,20 +37,29 @@ from distributed import (
     Worker,
     get_worker,
 )
+from distributed.utils import LoopRunner
 from distributed.versions import get_versions
 
 from adamcli.errors import UsageError, WorkerError
 from adamcli.runner.executor import Lost, light, training
+from adamcli.runner.processes import no_interrupt
 from adamcli.runner.work import Assignment, Checkpoint, Progress, one_blas_thread
 
 _AHEAD = 4  # tasks for each worker at a time, so that none waits for its next one
 _PULSE = 0.25  # seconds between two looks for what is not there yet
 _COUNTED = 5.0  # seconds between two counts of the workers
-_ALONE = 30.0  # seconds that a training waits for workers when there are none
+_ALONE = 120.0  # seconds that a training waits for workers when there are none
 _PATIENCE = 10.0  # seconds in which a scheduler has to answer
+_GRACE = 1.0  # seconds that a cluster of our own has to end
 _TOLD = 1.0  # seconds between two reports of a block
 _BLAMES = 5  # deaths of workers beside which a task waited, before it is thought the cause
 _PACKAGES = ("adamcli", "numpy")
+_FAILURES = "distributed.scheduler.allowed-failures"
+_RESTARTED = "distributed.deploy.lost-worker-timeout"
+
+# A process that dies in its first moments is not started anew by its nanny, which does not
+# know yet that it was there; so no worker trains at once.
+_SETTLED = time.monotonic() + 0.5
 
 _TURN = threading.Lock()
 """On a worker: held by the task that trains, whatever number of threads the worker has."""
@@ -225,6 +234,8 @@ class Cluster:
                 fix = "start workers and run the same command to continue"
                 raise WorkerError("the scheduler has no workers", where=self._place, fix=fix)
             time.sleep(_PULSE)
+        if self._client.cluster:  # our own: replace workers that it has given up
+            self._client.cluster.scale(len(self._client.cluster.worker_spec))
         self.jobs = count
         self._due = time.monotonic() + _COUNTED
 
@@ -269,6 +280,7 @@ def _train(task: str, topic: str, payload: bytes) -> bytes:
     with _TURN, one_blas_thread():
         began = {"worker": worker.address, "versions": _versions(_installed())}
         worker.log_event(topic, {"task": task, **began})
+        time.sleep(max(0.0, _SETTLED - time.monotonic()))
         try:
             news = _last_news(worker, task, topic, pickle.loads(payload))
         except Exception:
@@ -332,34 +344,78 @@ def _check(worker: str, theirs: dict[str, str], ours: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def _own(jobs: int) -> Iterator[Client]:
-    """A scheduler and workers on this machine, which nobody else can reach."""
+    """A scheduler and workers on this machine, which no other machine can reach."""
     with (
         tempfile.TemporaryDirectory(prefix="adamcli-", ignore_cleanup_errors=True) as folder,
-        LocalCluster(
-            n_workers=jobs,
-            threads_per_worker=1,
-            processes=True,
-            host="127.0.0.1",
-            dashboard_address=None,
-            memory_limit=0,  # as without dask, nothing is stopped for its size
-            local_directory=folder,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
+        # What is done about a task whose worker died is decided by us.
+        dask.config.set({_FAILURES: 0, _RESTARTED: "30 s", "temporary-directory": folder}),
+        _children() as kill,
+        _loop() as loop,
+        _cluster(loop, folder) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         try:
+            cluster.scale(jobs)
+            client.wait_for_workers(jobs)
             yield client
         finally:
-            _kill(cluster)
+            for nanny in cluster.workers.values():
+                nanny.auto_restart = False
+            kill()
 
 
-def _kill(cluster: LocalCluster) -> None:
-    """End workers that train: asked to, they would go on to the end of their block."""
-    for nanny in cluster.workers.values():
-        nanny.auto_restart = False
-        with contextlib.suppress(ProcessLookupError):
-            if nanny.pid:
-                os.kill(nanny.pid, signal.SIGKILL)
+@contextlib.contextmanager
+def _cluster(loop: Any, folder: str) -> Iterator[LocalCluster]:
+    """A scheduler on this machine whose workers are still to come."""
+    cluster = LocalCluster(
+        loop=loop,
+        n_workers=0,
+        threads_per_worker=1,
+        processes=True,
+        host="127.0.0.1",
+        dashboard_address=None,
+        memory_limit=0,  # as without dask, nothing is stopped for its size
+        local_directory=folder,
+        silence_logs=logging.CRITICAL,
+    )
+    try:
+        yield cluster
+    finally:
+        with contextlib.suppress(TimeoutError):
+            cluster.close(timeout=_GRACE)
+
+
+@contextlib.contextmanager
+def _loop() -> Iterator[Any]:
+    """An event loop in a thread of its own, whose child processes Ctrl-C does not reach."""
+    runner = LoopRunner(asynchronous=False)
+    with no_interrupt():
+        runner.start()
+    try:
+        yield runner.loop
+    finally:
+        runner.stop()
+
+
+@contextlib.contextmanager
+def _children() -> Iterator[Callable[[], None]]:
+    """Gives a way to kill the processes that were started meanwhile; at the end none is left.
+
+    Asked to end, a worker would first train its block; and one that still starts is known to
+    nobody but this process, whose child it is.
+    """
+    others = multiprocessing.active_children()
+
+    def kill() -> None:
+        for child in multiprocessing.active_children():
+            if child not in others:
+                child.kill()
+                child.join(_GRACE)
+
+    try:
+        yield kill
+    finally:
+        kill()
 
 
 @contextlib.contextmanager
@@ -386,10 +442,8 @@ def _there(address: str | None, file: Path | None) -> Iterator[Client]:
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
     """Keep what `distributed` logs and warns of from the terminal; its errors are ours to tell."""
-    before = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            yield
-    finally:
-        logging.disable(before)
+    for name in [*logging.root.manager.loggerDict]:
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    with warnings.catch_warnings(action="ignore"):
+        yield

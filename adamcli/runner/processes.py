@@ -24,6 +24,20 @@ from adamcli.runner.work import Assignment, Checkpoint, Progress, one_blas_threa
 _PATIENCE = 1.0  # seconds that workers have to end when they are asked to
 
 
+@contextlib.contextmanager
+def no_interrupt() -> Iterator[None]:
+    """Keep Ctrl-C from processes and threads that start meanwhile; we get it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # which would lift the block when it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 class _Worker:
     """A process, our end of the pipe to it, and what it is at."""
 
@@ -31,7 +45,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
-        with _no_interrupt():
+        with no_interrupt():
             self.process.start()
         theirs.close()
         self.block: Block | None = None
@@ -107,20 +121,6 @@ class Workers:
         if isinstance(news, Progress) and news.finished:
             worker.block = None
         yield news
-
-
-@contextlib.contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Keep Ctrl-C from processes that start meanwhile; this one gets it afterwards."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    resource_tracker.ensure_running()  # which would lift the block when it starts
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(workers: Iterable[_Worker]) -> None:
