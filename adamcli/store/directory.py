@@ -96,7 +96,7 @@ class RunDirectory:
             InUseError: another process owns it.
             StorageError: it cannot be made or written.
         """
-        files.make_directory(self.path)
+        files.make_directory(self.path, parents=self.path.name != TRIALS)
         with owned(self.path):
             files.clear_temporary(self.path)
             yield
