@@ -31,11 +31,11 @@ class Child:
 
     Args:
         task: what it does; returns its exit code.
-        signals: whether SIGINT, SIGTERM and SIGHUP have their usual effect at the start.
     """
 
     def __init__(self, task: Callable[[], int]) -> None:
         self._streams = [os.memfd_create(name) for name in ("out", "err")]
+        self._code: int | None = None
         sys.stdout.flush()
         sys.stderr.flush()
         self.pid = os.fork()
@@ -62,6 +62,13 @@ class Child:
         """Send it a signal, if it is still there."""
         os.kill(self.pid, number)
 
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        if self._code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self._code = os.waitstatus_to_exitcode(status) if pid else None
+        return self._code is not None
+
     def end(self, within: float = 120.0) -> Ended:
         """Wait for it.
 
@@ -69,17 +76,17 @@ class Child:
             TimeoutError: it takes longer; it is killed.
         """
         deadline = time.monotonic() + within
-        while not (ended := os.waitpid(self.pid, os.WNOHANG))[0]:
+        while not self.is_over():
             if time.monotonic() > deadline:
-                os.kill(self.pid, signal.SIGKILL)
-                os.waitpid(self.pid, 0)
+                self.send(signal.SIGKILL)
                 raise TimeoutError(f"process {self.pid} did not end")
             time.sleep(0.001)
+        assert self._code is not None
         texts = []
         for stream in self._streams:
             texts.append(os.pread(stream, 2**20, 0).decode(errors="replace"))
             os.close(stream)
-        return Ended(os.waitstatus_to_exitcode(ended[1]), *texts)
+        return Ended(self._code, *texts)
 
 
 def adamcli(args: Sequence[object], fault: str = "") -> Callable[[], int]:
