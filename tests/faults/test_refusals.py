@@ -19,7 +19,9 @@ pytestmark = pytest.mark.faults
 
 ERRORS = ("ENOSPC", "EIO", "EACCES")
 STORAGE = 4
-MESSAGE = re.compile(r"(interrupted: saved \d of 8 runs; .*\n)?error: cannot write \(.*\), .*\n")
+MESSAGE = re.compile(
+    r"(interrupted: saved \d of 8 runs; .*\n)?error: (cannot write \(.*\)|removed meanwhile), .*\n"
+)
 
 
 def impolite(ended, allowed=(STORAGE,)):
@@ -31,7 +33,7 @@ def impolite(ended, allowed=(STORAGE,)):
 
 @pytest.mark.parametrize("lasting", ["", "+"], ids=["once", "for ever"])
 def test_every_operation_may_be_refused(laboratory, lasting, scaled):
-    numbers = range(1, len(laboratory.operations) + 1, scaled(17, 1))
+    numbers = range(1, len(laboratory.operations) + 1, scaled(61, 1))
     name = f"refused {'for ever' if lasting else 'once'}"
     with Campaign(name, len(numbers) * scaled(1, len(ERRORS))) as campaign:
         for number in numbers:
@@ -49,7 +51,7 @@ def test_every_operation_may_be_refused(laboratory, lasting, scaled):
 
 
 def test_files_may_be_limited_in_size(laboratory, scaled):
-    limits = range(100, 8000, scaled(2600, 40))
+    limits = range(700, 8000, scaled(3500, 40))
     with Campaign("limits of file size", len(limits)) as campaign:
         for limit in limits:
             laboratory.clear()
@@ -66,7 +68,7 @@ def test_files_may_be_limited_in_size(laboratory, scaled):
 
 
 def test_outputs_that_are_removed_meanwhile_do_not_come_back_half(laboratory, scaled):
-    numbers = range(4, len(laboratory.operations) + 1, scaled(29, 1))
+    numbers = range(4, len(laboratory.operations) + 1, scaled(67, 1))
     with Campaign("outputs removed meanwhile", len(numbers)) as campaign:
         for number in numbers:
             laboratory.clear()

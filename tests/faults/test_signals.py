@@ -25,7 +25,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 30.0  # a busy machine needs more than the two seconds of an idle one
 HIDDEN, SHOWN = b"\x1b[?25l", b"\x1b[?25h"
 MARK = "ADAMCLI_TEST_MARK"
-LONG = CONFIG.replace("epochs: 2", "epochs: 150, eval_every: 10")
+LONG = CONFIG.replace("epochs: 2", "epochs: 60, eval_every: 10")
 
 
 class OnTerminal:
@@ -117,9 +117,9 @@ def test_signals_stop_a_run_at_any_moment(laboratory, scaled, tmp_path, again):
     draw = random.Random(SEED + again)
     seconds = []
     plain, jobs, drawing = ("--no-figures",), ("--no-figures", "--jobs", "2"), ()
-    ways = [plain] * scaled(3, 6) + [jobs, drawing]
+    ways = [plain] * scaled(2, 6) + [jobs, drawing]
     lasting = {way: lasting_of(laboratory, way) for way in {*ways}}
-    with Campaign(f"signals, {'twice' if again else 'once'}", scaled(6, 60)) as campaign:
+    with Campaign(f"signals, {'twice' if again else 'once'}", scaled(4, 60)) as campaign:
         while campaign.count < campaign.planned:
             way = ways[campaign.count % len(ways)]
             number = SIGNALS[campaign.count % len(SIGNALS)]
