@@ -21,8 +21,8 @@ from adamcli.store.digest import result_hash
 # Products of this size come out with other bits on two BLAS threads than on one.
 CONFIG = """
 name: tiny
-dataset: {name: moons, samples: 256, test_samples: 64}
-model: {hidden: [64, 16]}
+dataset: {name: moons, samples: 128, test_samples: 32}
+model: {hidden: [64, 64]}
 train: {epochs: 2, batch_size: 128, seeds: 3, dtype: float32}
 optimizers: [{name: adam}, {name: sgd, lr: 1.0e+30}, {name: muon}]
 trace: {params: ["W1[0,0]"], layers: true}
@@ -139,7 +139,7 @@ def interrupt(monkeypatch, name, count):
 
 
 def test_trials_count_too(cli, folder):
-    tuned = (CONFIG.replace("hidden: [64, 16]", "hidden: [4]") + "tune: {trials: 2}\n").replace(
+    tuned = (CONFIG.replace("hidden: [64, 64]", "hidden: [4]") + "tune: {trials: 2}\n").replace(
         ", {name: sgd, lr: 1.0e+30}, {name: muon}", ""
     )
     (folder / "tiny.yaml").write_text(tuned)

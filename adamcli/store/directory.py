@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from adamcli import config, stats
 from adamcli.config import Experiment, Run
-from adamcli.errors import AdamcliError, DamagedError
+from adamcli.errors import AdamcliError, DamagedError, StorageError
 from adamcli.history import MEASURED, METRICS, RunHistory
 from adamcli.store import contents, files, formats, memories
 from adamcli.store.digest import result_hash
@@ -94,12 +94,18 @@ class RunDirectory:
 
         Raises:
             InUseError: another process owns it.
-            StorageError: it cannot be made or written.
+            StorageError: it cannot be made or written, or is removed meanwhile.
         """
-        files.make_directory(self.path)
+        files.make_directory(self.path, parents=self.path.name != TRIALS)
         with owned(self.path):
             files.clear_temporary(self.path)
-            yield
+            try:
+                yield
+            except DamagedError as error:
+                if self.path.is_dir():
+                    raise
+                fix = "run the same command again"
+                raise StorageError("removed meanwhile", where=str(self.path), fix=fix) from error
 
     @property
     def saved(self) -> bool:

@@ -172,6 +172,10 @@ def point(link: Path, name: str) -> None:
         StorageError: the operating system refused both.
     """
     temporary = _temporary(link)
+    with contextlib.suppress(OSError):  # links of killed processes; none owns this directory
+        for path in link.parent.iterdir():
+            if is_temporary(path) and path.is_symlink():
+                path.unlink()
     try:
         faults.before("link", link)
         temporary.symlink_to(name, target_is_directory=True)

@@ -19,6 +19,7 @@ if sys.platform != "win32":
 
 LOCK_NAME = ".lock"
 _NAMING_SECONDS = 0.05
+_PATIENCE = 40
 
 
 @contextlib.contextmanager
@@ -39,6 +40,8 @@ def owned(directory: Path) -> Iterator[None]:
             os.ftruncate(descriptor, 0)
             os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, 0)  # the next owner's name is awaited, not ours read
     finally:
         os.close(descriptor)
 
@@ -50,10 +53,17 @@ def _lock(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        time.sleep(_NAMING_SECONDS)  # an owner that has just come may not have written its name yet
-        owner = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
         raise InUseError(
-            f"in use by {owner}",
+            f"in use by {_owner(descriptor)}",
             where=str(directory),
             fix="wait until it is done, or stop that process",
         ) from error
+
+
+def _owner(descriptor: int) -> str:
+    """Who has the lock; an owner that has just come may not have written its name yet."""
+    for _ in range(_PATIENCE):
+        time.sleep(_NAMING_SECONDS)
+        if name := os.pread(descriptor, 200, 0).decode(errors="replace"):
+            return name
+    return "another process"
