@@ -17,6 +17,7 @@ from typing import BinaryIO
 from adamcli.errors import StorageError
 from adamcli.store import faults
 
+_ATTEMPTS = 3
 _TEMPORARY = re.compile(r"\.[0-9a-f]{16}\.tmp")
 
 
@@ -171,11 +172,24 @@ def point(link: Path, name: str) -> None:
     Raises:
         StorageError: the operating system refused both.
     """
-    temporary = _temporary(link)
     with contextlib.suppress(OSError):  # links of killed processes; none owns this directory
         for path in link.parent.iterdir():
             if is_temporary(path) and path.is_symlink():
-                path.unlink()
+                path.unlink(missing_ok=True)
+    for _ in range(_ATTEMPTS):
+        try:
+            _link(link, name)
+            return
+        except FileNotFoundError:
+            continue  # another process has taken our link for one of a killed process
+        except OSError:
+            break
+    write(link, f"{name}\n".encode())
+
+
+def _link(link: Path, name: str) -> None:
+    """Replace `link` by a symbolic link to its sibling `name`."""
+    temporary = _temporary(link)
     try:
         faults.before("link", link)
         temporary.symlink_to(name, target_is_directory=True)
@@ -184,7 +198,7 @@ def point(link: Path, name: str) -> None:
     except OSError:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        write(link, f"{name}\n".encode())
+        raise
 
 
 def _temporary(path: Path) -> Path:
