@@ -35,7 +35,7 @@ def places(laboratory, scaled):
     numbered = list(enumerate(laboratory.operations, start=1))
     writes = [number for number, (what, _) in numbered if what == "write"]
     others = [number for number, (what, _) in numbered if what != "write"]
-    return sorted([*others[:: scaled(4, 1)], *writes[:: scaled(60, 1)]])
+    return sorted([*others[:: scaled(5, 1)], *writes[:: scaled(97, 1)]])
 
 
 def test_a_run_killed_at_every_operation_goes_on(laboratory, scaled):
@@ -71,9 +71,9 @@ def states(laboratory, folder):
 
 
 def test_a_continued_run_killed_at_every_operation_goes_on(laboratory, scaled, tmp_path):
-    stride = scaled(67, 1)
+    stride = scaled(131, 1)
     every = states(laboratory, tmp_path)
-    with Campaign("killed at an operation of the continued `run`", 2 * len(every)) as campaign:
+    with Campaign("killed at an operation of the continued `run`", len(every)) as campaign:
         for name, state in every.items():
             options = ("--fresh",) if name == "finished" else ()
             number = 1
@@ -129,7 +129,7 @@ SYSCALLS = ("openat", "write", "fsync", "rename", "unlink", "mkdir", "rmdir", "f
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_a_run_killed_at_every_system_call_on_files_goes_on(laboratory, scaled):
-    stride = scaled(53, 1)
+    stride = scaled(89, 1)
     with Campaign("killed at a system call of `run`", scaled(8, 150)) as campaign:
         for name in SYSCALLS:
             number = 1
