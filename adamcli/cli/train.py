@@ -187,7 +187,9 @@ def _refuse_failures(result: Result) -> None:
     if result.failed:
         what = f"{result.failed} of {len(result.histories)} runs failed"
         where = str(result.path / ERROR_LOG)
-        raise RuleError(what, where=where, fix="mend the optimizer and run the command again")
+        lost = any(history.failure and history.failure.lost for history in result.histories)
+        fix = "run the command again" if lost else "mend the optimizer and run the command again"
+        raise RuleError(what, where=where, fix=fix)
 
 
 def _next(result: Result, request: Request) -> str:
