@@ -35,7 +35,8 @@ class Laboratory:
         self.out = folder / "out"
         self._file = folder / "tiny.yaml"
         self._file.write_text(config)
-        self.command = ("run", self._file, "--out", self.out, "--no-figures", "--quiet")
+        often = ("--checkpoint-every", 0)
+        self.command = ("run", self._file, "--out", self.out, "--no-figures", "--quiet", *often)
         self.operations = self._trained()
         (name,) = (path.name for path in self.out.glob("tiny-*"))
         self.directory = RunDirectory(self.out / name)
