@@ -232,3 +232,48 @@ def test_entries_list_runs_and_damaged_ones_and_pass_over_everything_else(saved)
     assert (entry.path, entry.status, entry.runs, entry.latest) == (saved.path, "finished", 4, True)
     assert entry.labels == ("adam", 'a/b = ü, "q"')
     assert (broken.path.name, broken.status, broken.runs) == ("broken", "damaged", 0)
+
+
+def test_a_file_that_goes_before_it_is_asked_for_is_damage(saved):
+    result = saved.load()
+    (saved.path / "params.npz").unlink()
+    with pytest.raises(DamagedError, match=r"cannot read a saved file.*params\.npz"):
+        dict(result.histories[0].params)
+
+
+def test_a_file_that_goes_after_its_hash_was_read_is_damage(saved, monkeypatch):
+    again = files.sha256
+
+    def gone(path):
+        digest = again(path)
+        if path.name == "metrics.csv":
+            path.unlink()
+        return digest
+
+    monkeypatch.setattr(files, "sha256", gone)
+    with pytest.raises(DamagedError, match=r"cannot read a saved file.*metrics\.csv"):
+        saved.load()
+
+
+def test_links_that_killed_processes_left_go_with_the_next(saved):
+    out = saved.path.parent
+    (out / ".0123456789abcdef.tmp").symlink_to("somewhere")
+    store.name_latest(out, saved)
+    assert sorted(path.name for path in out.iterdir()) == sorted(["latest", saved.path.name])
+
+
+def test_a_directory_that_is_removed_meanwhile_is_no_damage(saved):
+    def use():
+        shutil.rmtree(saved.path)
+        saved.load()
+
+    with pytest.raises(StorageError, match="removed meanwhile"), saved.claimed():
+        use()
+    assert not saved.path.exists()
+
+
+def test_an_owner_is_named_by_the_pid_it_writes_after_it_came(saved, monkeypatch):
+    names = iter([b"", b"process 7 on here"])
+    monkeypatch.setattr(os, "pread", lambda *args: next(names))
+    with saved.claimed(), pytest.raises(InUseError, match="by process 7 on here"), saved.claimed():
+        pass

@@ -306,9 +306,7 @@ class RunDirectory:
         try:
             actual = files.sha256(path)
         except OSError as error:
-            raise DamagedError(
-                f"cannot read a saved file ({error.strerror})", where=str(path), fix=DAMAGED_FIX
-            ) from error
+            raise _unreadable(path, error) from error
         if actual != sha256:
             raise changed(path)
 
@@ -334,7 +332,11 @@ class RunDirectory:
     def _finished(self, experiment: Experiment, manifest: Json) -> tuple[RunHistory, ...]:
         """The runs that a manifest lists, from its files."""
         measured = {(run.label, run.seed): _measured(run) for run in experiment.runs}
-        series = formats.read_metrics((self.path / contents.METRICS).read_bytes())
+        path = self.path / contents.METRICS
+        try:
+            series = formats.read_metrics(path.read_bytes())
+        except OSError as error:
+            raise _unreadable(path, error) from error
         params = formats.Archive(self.path / contents.PARAMS, depth=1)
         traces = formats.Archive(self.path / contents.TRACES, depth=2)
         return tuple(
@@ -350,6 +352,12 @@ class RunDirectory:
 def _is_figure(name: str) -> bool:
     """Whether a file in a manifest is a figure, which no number depends on."""
     return name.startswith(f"{FIGURES}/")
+
+
+def _unreadable(path: Path, error: OSError) -> DamagedError:
+    """What to say of a file that the operating system does not let us read."""
+    what = f"cannot read a saved file ({error.strerror})"
+    return DamagedError(what, where=str(path), fix=DAMAGED_FIX)
 
 
 def _measured(run: Run) -> list[str]:

@@ -201,8 +201,8 @@ class Archive:
 
     def of(self, label: str, seed: int, wanted: Wanted = lambda name: True) -> dict[str, Array]:
         """The arrays of one run, or those that are wanted, by what follows label and seed."""
-        names = self._names.get((label, str(seed)), {})
         try:
+            names = self._names.get((label, str(seed)), {})
             return {name: self._npz[whole] for name, whole in names.items() if wanted(name)}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             fix = "restore the file, or train again with `adamcli run CONFIG --fresh`"

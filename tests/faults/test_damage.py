@@ -6,13 +6,11 @@ import random
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from adamcli import store
 from adamcli.cli.main import run
 from adamcli.errors import DamagedError
-from adamcli.history import Memory
 from faults.campaign import Campaign
 from faults.laboratory import Laboratory
 
@@ -35,15 +33,12 @@ def finished(laboratory):
 @pytest.fixture
 def unfinished(laboratory):
     """A directory with a part and a checkpoint of the other stack."""
-    parts = [k for k, (_, name) in enumerate(laboratory.operations) if name.endswith(".part")]
+    renamed = [k for k, (what, _) in enumerate(laboratory.operations) if what == "rename"]
+    *_, last = (k for k in renamed if laboratory.operations[k][1].endswith(".checkpoint"))
     laboratory.clear()
-    laboratory.run(f"KILL:{parts[0] + 3}")
-    result = laboratory.directory.load()
-    known = {history.key for history in result.histories}
-    keys = [(run.label, run.seed) for run in result.experiment.runs]
-    left = [key for key in keys if key not in known]
-    memory = Memory({"epoch": 1}, {"params": np.arange(200.0)})
-    laboratory.directory.parts.remember(left, memory)
+    laboratory.run(f"KILL:{last + 3}")
+    kinds = sorted(path.suffix for path in laboratory.directory.parts.path.iterdir())
+    assert kinds == [".checkpoint", ".part"]
     laboratory.hash = laboratory.directory.hashed()[1]  # of what is there
     return laboratory
 
