@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +24,7 @@ from adamcli.environment import processor
 from adamcli.errors import UsageError
 from adamcli.history import RunHistory, Status
 from adamcli.runner import Checkpoint, executor_for, train_runs
+from adamcli.store import Parts
 
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
@@ -230,35 +230,35 @@ def test_a_cluster_of_ones_own_outlives_its_workers_and_leaves_nothing(tmp_path,
 EXPERIMENT = """
 name: wide
 dataset: {name: spiral, samples: 200, test_samples: 50}
-train: {epochs: 40, batch_size: 16, seeds: 4}
+train: {epochs: 10, batch_size: 16, seeds: 4}
 optimizers: [{name: adam}]
-sweep: {model.hidden.0: [8, 9, 10, 11, 12, 13, 14, 15, 16, 17]}
+sweep: {model.hidden.0: [8, 9, 10, 11, 12]}
 """
 
 
 @needs_dask
-def test_a_training_that_lost_its_scheduler_is_continued_here(cli, tmp_path):
+def test_a_training_that_lost_its_scheduler_is_continued_here(cli, tmp_path, monkeypatch):
     (tmp_path / "wide.yaml").write_text(EXPERIMENT)
     ground = Ground(tmp_path)
     ground.staffed()
+    keep = Parts.keep
 
-    def kill_in_the_middle():
-        while not list((tmp_path / "out").rglob("*.part")):
-            time.sleep(0.005)
+    def keep_and_kill(*arguments):
+        keep(*arguments)
         ground.scheduler.kill()
+        ground.scheduler.wait()
 
-    killer = threading.Thread(target=kill_in_the_middle)
-    killer.start()
-    command = ["run", tmp_path / "wide.yaml", "--no-figures", "--out"]
-    code, _, err = cli(*command, tmp_path / "out", "--scheduler-file", ground.file)
-    killer.join()
+    command = ["run", tmp_path / "wide.yaml", "--no-figures", "--jobs", "1", "--out"]
+    cluster = ["run", tmp_path / "wide.yaml", "--no-figures", "--scheduler-file", ground.file]
+    with monkeypatch.context() as patched:
+        patched.setattr(Parts, "keep", keep_and_kill)
+        code, _, err = cli(*cluster, "--out", tmp_path / "out")
     ground.close()
     assert code == 3
+    assert "interrupted: saved 2 of 20 runs" in err
     assert "error: the scheduler is gone, tcp://127.0.0.1:" in err
     assert "Fix: run the same command to continue; without --scheduler" in err
-    code, _, err = cli(*command, tmp_path / "out")
-    assert code == 0
-    code, _, _ = cli(*command, tmp_path / "other", "--jobs", "1")
+    assert cli(*command, tmp_path / "out")[0] == cli(*command, tmp_path / "other")[0] == 0
     (one,) = (tmp_path / "out").glob("wide-*/metrics.csv")
     (other,) = (tmp_path / "other").glob("wide-*/metrics.csv")
     assert one.read_bytes() == other.read_bytes()

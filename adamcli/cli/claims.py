@@ -43,7 +43,7 @@ def claims(
     from adamcli.tables import claims_table
 
     found = configs.load_claims(files or configs.shipped(configs.CLAIM))
-    request = Request(out, jobs, (), json, quiet, fresh, figures=False)
+    request = Request(out, options.Workplace(jobs), (), json, quiet, fresh, figures=False)
     judged = _judged(found, request)
     if json:
         output.show_json({"claims": [_document(claim, judgement) for claim, judgement in judged]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import typer
 
@@ -13,6 +13,7 @@ from adamcli.text import quoted
 
 FORMATS = ("png", "svg", "pdf")
 OUTPUTS = Path("outputs")
+CHECKPOINT_EVERY = 30.0
 
 Engine = Literal["processes", "dask"]
 _ADDRESS = re.compile(r"(tcp|tls|ws|wss)://(\[[0-9A-Fa-f:.%]+\]|[\w.-]+):\d{1,5}")
@@ -58,16 +59,37 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return wanted
 
 
-def parse_engine(
-    engine: Engine | None, scheduler: str | None, file: Path | None, jobs: int | None
-) -> Engine:
-    """What trains, of options that go together; a scheduler is one of dask's.
+class Workplace(NamedTuple):
+    """Where runs are to be trained, and how often what is under way is saved.
+
+    Attributes:
+        jobs: processes; None for as many as are worth it.
+        scheduler: the address of a dask scheduler that is there.
+        scheduler_file: names its address instead.
+        checkpoint_every: in seconds.
+    """
+
+    jobs: int | None = None
+    engine: Engine = "processes"
+    scheduler: str | None = None
+    scheduler_file: Path | None = None
+    checkpoint_every: float = CHECKPOINT_EVERY
+
+
+def workplace(
+    jobs: int | None,
+    engine: Engine | None,
+    scheduler: str | None,
+    file: Path | None,
+    checkpoint_every: float,
+) -> Workplace:
+    """The options that say where to train, if they go together; a scheduler is one of dask's.
 
     Raises:
         UsageError: they contradict each other, or the address of the scheduler is none.
     """
     if scheduler is None and file is None:
-        return engine or "processes"
+        return Workplace(jobs, engine or "processes", checkpoint_every=checkpoint_every)
     option = "--scheduler" if file is None else "--scheduler-file"
     if engine == "processes":
         raise UsageError(f"{option} without dask", where="--engine", fix="leave out --engine")
@@ -80,7 +102,7 @@ def parse_engine(
     if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
         fix = "write it as tcp://HOST:PORT or tls://HOST:PORT"
         raise UsageError(f"no address {quoted(scheduler)}", where="--scheduler", fix=fix)
-    return "dask"
+    return Workplace(None, "dask", scheduler, file, checkpoint_every)
 
 
 ConfigFile = Annotated[
@@ -211,7 +233,6 @@ CheckpointEvery = Annotated[
         help="How much work of a stack of runs may be lost at most when a training is cut short.",
     ),
 ]
-CHECKPOINT_EVERY = 30.0
 Fresh = Annotated[bool, typer.Option("--fresh", help="Train anew what is already trained.")]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say what it would take: runs, time, memory.")

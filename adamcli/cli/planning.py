@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 def show_plan(experiment: Experiment, request: Request) -> None:
     """Print what it would take to carry out the experiment as it is requested."""
     directory = store.directory_for(experiment, request.out)
-    planned = estimate(_missing(experiment, directory, request), request.jobs)
+    planned = estimate(_missing(experiment, directory, request), request.place.jobs)
     if experiment.tuning:
         trials = _missing(experiment.tuning.trials, directory.trials, request)
-        planned = estimate(trials, request.jobs).then(planned)
+        planned = estimate(trials, request.place.jobs).then(planned)
     if request.json:
         output.show_json(plan_document(experiment, planned, str(directory.path)))
     elif not request.quiet:

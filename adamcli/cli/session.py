@@ -10,6 +10,7 @@ from pathlib import Path
 from adamcli import stats, store
 from adamcli.cli import output
 from adamcli.cli.drawing import paint
+from adamcli.cli.options import Workplace
 from adamcli.cli.painter import Painter
 from adamcli.config import Experiment, Run
 from adamcli.errors import Interrupted, StorageError, WorkerError
@@ -24,16 +25,12 @@ class Request:
     """How a command line wants its experiment carried out."""
 
     out: Path
-    jobs: int | None
+    place: Workplace
     formats: tuple[str, ...]
     json: bool
     quiet: bool
     fresh: bool
     figures: bool
-    checkpoint_every: float = 30.0
-    engine: str = "processes"
-    scheduler: str | None = None
-    scheduler_file: Path | None = None
 
     @property
     def silent(self) -> bool:
@@ -148,9 +145,10 @@ def _news(
     for keys, memory in parts.checkpoints():
         if all(key in places for key in keys):
             known.append(Checkpoint(tuple(places.pop(key) for key in keys), memory))
-    engine = executor_for(request.engine, request.scheduler, request.scheduler_file, request.jobs)
-    every = request.checkpoint_every
-    yield from train_runs(missing, request.jobs, known=known, every=every, engine=engine)
+    place = request.place
+    engine = executor_for(place.engine, place.scheduler, place.scheduler_file, place.jobs)
+    every = place.checkpoint_every
+    yield from train_runs(missing, place.jobs, known=known, every=every, engine=engine)
 
 
 def _say(request: Request, text: str) -> None:

@@ -44,7 +44,7 @@ def run(
     Example: adamcli run configs/spiral.yaml --set train.epochs=20 --seeds 5
     """
     kinds = options.parse_formats(formats)
-    engine = options.parse_engine(engine, scheduler, scheduler_file, jobs)
+    place = options.workplace(jobs, engine, scheduler, scheduler_file, checkpoint_every)
     with painter(wanted=not no_figures and not dry_run) as ready:
         from adamcli.cli.planning import show_plan
         from adamcli.cli.session import Request, carry_out
@@ -52,19 +52,7 @@ def run(
         from adamcli.tables import summary_table
 
         experiment = experiment_of(config, overrides, seeds, plugins)
-        request = Request(
-            out,
-            jobs,
-            kinds,
-            json,
-            quiet,
-            fresh,
-            not no_figures,
-            checkpoint_every,
-            engine,
-            scheduler,
-            scheduler_file,
-        )
+        request = Request(out, place, kinds, json, quiet, fresh, not no_figures)
         if dry_run:
             show_plan(experiment, request)
             return
@@ -106,7 +94,7 @@ def compare(
     Example: adamcli compare sgdm rmsprop adam --seeds 10
     """
     kinds = options.parse_formats(formats)
-    engine = options.parse_engine(engine, scheduler, scheduler_file, jobs)
+    place = options.workplace(jobs, engine, scheduler, scheduler_file, checkpoint_every)
     if seeds is None and config is None and not _sets_seeds(overrides):
         seeds = COMPARE_SEEDS
     with painter(wanted=not no_figures and not dry_run) as ready:
@@ -117,19 +105,7 @@ def compare(
 
         wanted = [*(overrides or []), *([f"tune.trials={tune}"] if tune else [])]
         experiment = experiment_of(config or STANDARD, wanted, seeds, plugins, names)
-        request = Request(
-            out,
-            jobs,
-            kinds,
-            json,
-            quiet,
-            fresh,
-            not no_figures,
-            checkpoint_every,
-            engine,
-            scheduler,
-            scheduler_file,
-        )
+        request = Request(out, place, kinds, json, quiet, fresh, not no_figures)
         if dry_run:
             show_plan(experiment, request)
             return
@@ -187,7 +163,9 @@ def _refuse_failures(result: Result) -> None:
     if result.failed:
         what = f"{result.failed} of {len(result.histories)} runs failed"
         where = str(result.path / ERROR_LOG)
-        raise RuleError(what, where=where, fix="mend the optimizer and run the command again")
+        lost = any(history.failure and history.failure.lost for history in result.histories)
+        fix = "run the command again" if lost else "mend the optimizer and run the command again"
+        raise RuleError(what, where=where, fix=fix)
 
 
 def _next(result: Result, request: Request) -> str:

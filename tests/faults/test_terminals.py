@@ -97,7 +97,7 @@ TERMINALS = [
     Terminal("resized", [(24, 80), (1, 1), (50, 200), (3, 10), (24, 10_000), (24, 80)] * 3),
     *(Terminal(f"run in {name}", [size], holds=is_live) for name, size in SIZES.items()),
     Terminal("dumb", changes={"TERM": "dumb"}, holds=silent),
-    Terminal("no TERM", changes={"TERM": None}, holds=silent),
+    Terminal("no TERM", changes={"TERM": None}, holds=lambda written: not is_live(written)),
     Terminal("unknown TERM", changes={"TERM": "no-such-terminal"}),
     Terminal("NO_COLOR", changes={"NO_COLOR": "1"}, holds=plain),
     Terminal("FORCE_COLOR", changes={"FORCE_COLOR": "1"}, holds=is_live),
