@@ -205,3 +205,17 @@ def test_temporary_files_of_a_killed_process_are_removed_and_others_kept(directo
         (folder / ".DS_Store").write_text("")
     directory.begin(experiment)
     assert sorted(p.name for p in directory.parts.path.iterdir()) == [".DS_Store"]
+
+
+def test_parts_that_go_while_they_are_read_are_no_damage(
+    directory, experiment, trained, monkeypatch
+):
+    directory.parts.keep([*trained.values()])
+    checked = sealed.Sealed.check
+
+    def gone(file):
+        checked(file)
+        directory.parts.remove()  # as `run --fresh` does before anything else
+
+    monkeypatch.setattr(sealed.Sealed, "check", gone)
+    assert directory.load().histories == ()

@@ -245,15 +245,20 @@ class RunDirectory:
         """
         return read_manifest(self.path)
 
+    def seen(self) -> object:
+        """Something that is another when a process has replaced the manifest or parts."""
+        paths = [self.path / MANIFEST, *files.listed(self.parts.path)]
+        return {path: _identity(path) for path in paths}
+
     def _steadily(self, read: Callable[[Json], T]) -> T:
-        """What `read` makes of the manifest, once more if another process has replaced it."""
-        manifest = self.manifest()
+        """What `read` makes of the manifest, once more if another process has written."""
+        seen = self.seen()
         while True:
             try:
-                return read(manifest)
+                return read(self.manifest())
             except DamagedError:
-                before, manifest = manifest, self.manifest()
-                if manifest == before:
+                before, seen = seen, self.seen()
+                if seen == before:
                     raise
 
     def _hashed(self, manifest: Json) -> tuple[Result, str]:
@@ -352,6 +357,15 @@ class RunDirectory:
 def _is_figure(name: str) -> bool:
     """Whether a file in a manifest is a figure, which no number depends on."""
     return name.startswith(f"{FIGURES}/")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What a file does not share with the one that takes its place; None if it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns
 
 
 def _unreadable(path: Path, error: OSError) -> DamagedError:

@@ -131,6 +131,14 @@ def remove_directory(path: Path) -> None:
         _sync_directory(path.parent)
 
 
+def listed(directory: Path) -> list[Path]:
+    """What a directory holds, by name; nothing if it is gone or is none."""
+    try:
+        return sorted(directory.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def is_temporary(path: Path) -> bool:
     """Whether a file is one that a killed process may have left half written."""
     return _TEMPORARY.fullmatch(path.name) is not None

@@ -196,7 +196,7 @@ class Parts:
 
     def _files(self, kind: str) -> list[Path]:
         """All files of a kind, in the order of their names."""
-        return sorted(self.path.glob(f"*{kind}"))
+        return [path for path in files.listed(self.path) if path.suffix == kind]
 
     def _path(self, keys: Sequence[Key], kind: str) -> Path:
         """The file of some runs."""

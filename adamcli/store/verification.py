@@ -88,11 +88,11 @@ def verify(directory: RunDirectory) -> Verification:
 
     Nothing is written. Another process may be writing: what it replaces meanwhile is read anew.
     """
-    manifest = _manifest(directory)
+    seen = directory.seen()
     while True:
-        found = _verified(directory, manifest)
-        before, manifest = manifest, _manifest(directory)
-        if not found.harmed or manifest == before:
+        found = _verified(directory, _manifest(directory))
+        before, seen = seen, directory.seen()
+        if not found.harmed or seen == before:
             return found
 
 
@@ -149,7 +149,7 @@ def _changed(path: Path, named: Mapping[str, str]) -> Iterator[Finding]:
 def _parts(directory: RunDirectory) -> tuple[list[int], list[Finding]]:
     """How many runs each part and each checkpoint adds, and those that are damaged."""
     runs, findings = [], []
-    for path in sorted(directory.parts.path.glob("*")):
+    for path in files.listed(directory.parts.path):
         if path.suffix not in (PART, CHECKPOINT):
             continue
         try:
@@ -200,8 +200,8 @@ def _not_understood(directory: RunDirectory) -> Iterator[Finding]:
 
 def _others(path: Path, named: Mapping[str, str]) -> Iterator[Finding]:
     """What is there and counts for nothing."""
-    folders = [folder for folder in (path, path / FIGURES, path / PARTS) if folder.is_dir()]
-    for each in (each for folder in folders for each in sorted(folder.iterdir())):
+    folders = (path, path / FIGURES, path / PARTS)
+    for each in (each for folder in folders for each in files.listed(folder)):
         name = each.relative_to(path).as_posix()
         if files.is_temporary(each):
             yield Finding(name, State.LEFT_OVER, "half written by a process that was killed")
