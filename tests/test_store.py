@@ -17,6 +17,7 @@ from adamcli import config, store
 from adamcli.errors import DamagedError, InUseError, StorageError, UsageError
 from adamcli.runner import train_runs
 from adamcli.store import RunDirectory, files
+from adamcli.store.manifest import write_manifest
 
 CONFIG = """
 name: tiny
@@ -128,6 +129,14 @@ def test_a_changed_manifest_is_refused(saved, old, new):
     path = saved.path / "manifest.json"
     path.write_text(path.read_text().replace(old, new))
     with pytest.raises(DamagedError, match=r"not what was saved.*manifest\.json"):
+        saved.load()
+
+
+def test_runs_that_the_config_does_not_ask_for_are_damage(saved):
+    manifest = saved.manifest()
+    manifest["runs"][0]["seed"] = 7
+    write_manifest(saved.path, manifest)
+    with pytest.raises(DamagedError, match=r"runs that config\.yaml does not ask for"):
         saved.load()
 
 

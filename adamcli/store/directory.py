@@ -22,7 +22,6 @@ from adamcli.errors import AdamcliError, DamagedError, StorageError
 from adamcli.history import MEASURED, METRICS, RunHistory
 from adamcli.store import contents, files, formats, memories
 from adamcli.store.digest import result_hash
-from adamcli.store.lazy import Lazy
 from adamcli.store.lock import owned
 from adamcli.store.manifest import (
     DAMAGED_FIX,
@@ -337,20 +336,25 @@ class RunDirectory:
     def _finished(self, experiment: Experiment, manifest: Json) -> tuple[RunHistory, ...]:
         """The runs that a manifest lists, from its files."""
         measured = {(run.label, run.seed): _measured(run) for run in experiment.runs}
+        if not measured.keys() >= {key_of(entry) for entry in manifest["runs"]}:
+            what = "the manifest lists runs that config.yaml does not ask for"
+            raise DamagedError(what, where=str(self.path), fix=DAMAGED_FIX)
         path = self.path / contents.METRICS
         try:
-            series = formats.read_metrics(path.read_bytes())
+            found = formats.read_metrics(path.read_bytes())
         except OSError as error:
             raise _unreadable(path, error) from error
         params = formats.Archive(self.path / contents.PARAMS, depth=1)
         traces = formats.Archive(self.path / contents.TRACES, depth=2)
         return tuple(
-            replace(
-                formats.history_of(entry, series.get(key_of(entry), {}), measured[key_of(entry)]),
-                params=Lazy(partial(params.of, *key_of(entry))),
-                **formats.lazily(partial(traces.of, *key_of(entry))),
+            formats.history_from(
+                entry,
+                formats.series_of(found.get(key, {}), measured[key]),
+                partial(params.of, *key),
+                partial(traces.of, *key),
             )
             for entry in manifest["runs"]
+            for key in [key_of(entry)]
         )
 
 
@@ -376,4 +380,5 @@ def _unreadable(path: Path, error: OSError) -> DamagedError:
 
 def _measured(run: Run) -> list[str]:
     """The metrics of a run: those of its task and those of any training."""
-    return [name for name in METRICS if name in run.task.metrics or name in MEASURED]
+    known = {*run.task.metrics, *MEASURED}
+    return [name for name in METRICS if name in known]

@@ -90,37 +90,51 @@ def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, Array]]:
     return runs
 
 
+Wanted = Callable[[str], bool]
+"""Whether an array is to be read, by its name."""
+
+
 def history_from(
-    entry: Mapping[str, Any], epochs: Array, steps: Array, metrics: Mapping[str, Array]
+    entry: Mapping[str, Any],
+    series: Mapping[str, Array],
+    params: Callable[[], Mapping[str, Array]],
+    steps: Callable[[Wanted], Mapping[str, Array]],
 ) -> RunHistory:
-    """A run without parameters and traces, from how a manifest lists it and its evaluations."""
-    failure = entry.get("failure")
+    """A run as it was saved.
+
+    Args:
+        entry: how a manifest or a part lists it.
+        series: its evaluations: epoch, step and metrics.
+        params: reads its final parameters, when they are asked for.
+        steps: reads those that are wanted of what `recorded` gave.
+    """
+    metrics, failure = dict(series), entry.get("failure")
     return RunHistory(
         label=entry["label"],
         optimizer=entry["optimizer"],
         cell=entry["cell"],
         seed=entry["seed"],
         diverged_at=entry["diverged_at"],
-        epochs=epochs,
-        steps=steps,
+        epochs=metrics.pop("epoch"),
+        steps=metrics.pop("step"),
         metrics=metrics,
+        params=Lazy(params),
+        traces=Lazy(lambda: _nested(steps(_is_of_a_parameter))),
+        layers=Lazy(lambda: _nested(steps(lambda path: not _is_of_a_parameter(path)))),
         failure=Failure(**failure) if failure else None,
         initial=entry.get("initial", {}),  # older directories have none
     )
 
 
-def history_of(
-    entry: Mapping[str, Any], series: Mapping[str, Array], measured: Sequence[str]
-) -> RunHistory:
-    """The same of a run in a manifest, from its columns of metrics.csv.
+def series_of(found: Mapping[str, Array], measured: Sequence[str]) -> dict[str, Array]:
+    """The evaluations of a run, from its columns of metrics.csv.
 
     Args:
-        series: empty for a run that stopped before its first evaluation.
+        found: the columns; none for a run that stopped before its first evaluation.
         measured: the metrics that the run has, also where they have no values.
     """
-    none: Array = np.empty(0, dtype=np.int64)
-    metrics = {name: series.get(name, np.empty(0)) for name in measured}
-    return history_from(entry, series.get("epoch", none), series.get("step", none), metrics)
+    times = {name: found.get(name, np.empty(0, dtype=np.int64)) for name in ("epoch", "step")}
+    return {**times, **{name: found.get(name, np.empty(0)) for name in measured}}
 
 
 def recorded(history: RunHistory) -> Iterator[tuple[str, Array]]:
@@ -130,22 +144,6 @@ def recorded(history: RunHistory) -> Iterator[tuple[str, Array]]:
     """
     for what, series in (*once(history.traces).items(), *once(history.layers).items()):
         yield from ((f"{what}/{name}", values) for name, values in series.items())
-
-
-Wanted = Callable[[str], bool]
-"""Whether an array is to be read, by its name."""
-
-
-def lazily(read: Callable[[Wanted], Mapping[str, Array]]) -> dict[str, Any]:
-    """The `traces` and the `layers` of a run, read when they are asked for.
-
-    Args:
-        read: gives those that are wanted of what `recorded` gave.
-    """
-    return {
-        "traces": Lazy(lambda: _nested(read(_is_of_a_parameter))),
-        "layers": Lazy(lambda: _nested(read(lambda path: not _is_of_a_parameter(path)))),
-    }
 
 
 def _is_of_a_parameter(path: str) -> bool:

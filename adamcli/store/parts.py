@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from itertools import accumulate, groupby
 from pathlib import Path
@@ -24,7 +23,6 @@ from adamcli.errors import DamagedError
 from adamcli.history import Memory, RunHistory
 from adamcli.layout import Array
 from adamcli.store import files, formats, sealed
-from adamcli.store.lazy import Lazy
 from adamcli.store.manifest import Key, entry_of, key_of
 from adamcli.store.sealed import Sealed
 
@@ -52,10 +50,8 @@ class _Part:
         """One of its runs; parameters and traces are read when asked for."""
         here = slice(self._firsts[row], self._firsts[row + 1])
         series = {name.removeprefix(_SERIES): v[here] for name, v in self._series.items()}
-        epochs, steps = series.pop("epoch"), series.pop("step")
-        history = formats.history_from(self.entries[row], epochs, steps, series)
-        params = Lazy(partial(self._params, row))
-        return replace(history, params=params, **formats.lazily(partial(self._recorded, row)))
+        params, steps = partial(self._params, row), partial(self._recorded, row)
+        return formats.history_from(self.entries[row], series, params, steps)
 
     def _params(self, row: int) -> dict[str, Array]:
         """The parameters of a run."""
