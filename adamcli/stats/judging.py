@@ -128,7 +128,7 @@ def crowds(histories: Iterable[Trained]) -> list[Crowd]:
 
 
 def verdicts(
-    histories: Sequence[Trained],
+    histories: Iterable[Trained],
     targets: Sequence[Target] | None = None,
     resamples: int = RESAMPLES,
 ) -> list[Verdict]:
@@ -140,6 +140,7 @@ def verdicts(
             data where there is none.
         resamples: of the bootstrap.
     """
+    histories = [*histories]
     crowded = {crowd.cell for crowd in crowds(histories)}
     return [
         verdict
