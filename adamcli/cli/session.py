@@ -19,6 +19,8 @@ from adamcli.runner import Checkpoint, Progress, executor_for, train_runs
 from adamcli.store import Parts, Result, RunDirectory
 from adamcli.tables import LiveView
 
+_MANY = 1000  # runs that take seconds to put together
+
 
 @dataclass(frozen=True)
 class Request:
@@ -102,6 +104,8 @@ def _train(experiment: Experiment, directory: RunDirectory, request: Request) ->
                 else:
                     view.update(news)
                     done |= _kept(news, parts, lost)
+        if len(experiment.runs) >= _MANY:
+            _say(request, f"saving {len(experiment.runs)} runs")
         result = directory.finish(experiment, lost, time.monotonic() - start)
     except (KeyboardInterrupt, Interrupted, WorkerError, StorageError):
         saved = f"saved {len(done)} of {len(experiment.runs)} runs"
