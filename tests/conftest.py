@@ -10,6 +10,9 @@ from pathlib import Path
 for _name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_name] = "1"
 
+# Hundreds of tests start a process; without bytecode each would compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import importlib.util
 
 import pytest
