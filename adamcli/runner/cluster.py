@@ -50,6 +50,7 @@ _PULSE = 0.25  # seconds between two looks for what is not there yet
 _COUNTED = 5.0  # seconds between two counts of the workers
 _ALONE = 120.0  # seconds that a training waits for workers when there are none
 _PATIENCE = 10.0  # seconds in which a scheduler has to answer
+_STARTING = 60.0  # seconds that workers of a cluster of our own have to start
 _GRACE = 1.0  # seconds that a cluster of our own has to end
 _TOLD = 1.0  # seconds between two reports of a block
 _BLAMES = 5  # deaths of workers beside which a task waited, before it is thought the cause
@@ -356,12 +357,25 @@ def _own(jobs: int) -> Iterator[Client]:
     ):
         try:
             cluster.scale(jobs)
-            client.wait_for_workers(jobs)
+            _await_workers(client, jobs)
             yield client
         finally:
             for nanny in cluster.workers.values():
                 nanny.auto_restart = False
             kill()
+
+
+def _await_workers(client: Client, jobs: int) -> None:
+    """Wait until workers of our own have started.
+
+    Raises:
+        WorkerError: they do not.
+    """
+    try:
+        client.wait_for_workers(jobs, timeout=_STARTING)
+    except TimeoutError as error:
+        what = f"{jobs} workers did not start within {_STARTING:.0f} s"
+        raise WorkerError(what, fix="train with --jobs instead of --engine dask") from error
 
 
 @contextlib.contextmanager
