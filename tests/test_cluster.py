@@ -21,7 +21,7 @@ from test_runner import SMALL, assert_same_bits, trained, with_a_toxic_rule
 
 from adamcli import config, plugins
 from adamcli.environment import processor
-from adamcli.errors import UsageError
+from adamcli.errors import UsageError, WorkerError
 from adamcli.history import RunHistory, Status
 from adamcli.runner import Checkpoint, executor_for, train_runs
 from adamcli.store import Parts
@@ -234,6 +234,13 @@ train: {epochs: 10, batch_size: 16, seeds: 4}
 optimizers: [{name: adam}]
 sweep: {model.hidden.0: [8, 9, 10, 11, 12]}
 """
+
+
+@needs_dask
+def test_workers_that_do_not_start_are_an_error(runs, monkeypatch):
+    monkeypatch.setattr("adamcli.runner.cluster._STARTING", 0.01)
+    with pytest.raises(WorkerError, match="1 workers did not start"):
+        next(train_runs(runs, engine=executor_for("dask", None, None, 1)))
 
 
 @needs_dask

@@ -73,7 +73,9 @@ def test_loss_of_a_point_far_on_the_right_side_keeps_its_digits(dtype):
         np.testing.assert_allclose(losses, np.log1p(np.exp(-size)), rtol=1e-6, atol=0)
 
 
-@pytest.mark.parametrize("loss", [BinaryCrossEntropy(), SoftmaxCrossEntropy()], ids=["two classes", "several"])
+@pytest.mark.parametrize(
+    "loss", [BinaryCrossEntropy(), SoftmaxCrossEntropy()], ids=["two classes", "several"]
+)
 def test_loss_and_gradient_are_finite_and_exact_at_huge_logits(loss):
     logits = np.array([[[800.0, -800.0, 0.0]]])
     targets = np.array([[[1.0, 1.0, 1.0]]])
