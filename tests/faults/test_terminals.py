@@ -216,7 +216,7 @@ SHELLS = [
 
 
 def test_streams_and_surroundings(folder, scaled):
-    cases = SHELLS[:: scaled(6, 1)]
+    cases = SHELLS[:: scaled(9, 1)]
     expected, figures = numbers(folder / "outputs"), pictures(folder / "outputs")
     with Campaign("streams and surroundings", len(cases)) as campaign:
         for case in cases:
