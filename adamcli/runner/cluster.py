@@ -391,8 +391,8 @@ def _cluster(loop: Any, folder: str) -> Iterator[LocalCluster]:
         memory_limit=0,  # as without dask, nothing is stopped for its size
         local_directory=folder,
         silence_logs=logging.CRITICAL,
-        shutdown_on_close=False,  # we close it; at exit it would wait ten seconds more
     )
+    cluster.shutdown_on_close = False  # we close it; at exit it would wait ten seconds more
     try:
         yield cluster
     finally:
