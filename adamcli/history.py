@@ -55,6 +55,13 @@ METRICS = (
 MEASURED = ("grad_norm", "update_size")
 """Those of them that the training itself measures, whatever it minimises."""
 
+
+def metrics_of(task: Iterable[str]) -> list[str]:
+    """The metrics of a run, ordered: those of its task and those of any training."""
+    known = {*task, *MEASURED}
+    return [name for name in METRICS if name in known]
+
+
 LAYER_SERIES = ("weight", "grad", "update", "ratio")
 """Of a named array at each step: the Euclidean norms of its parameters before the step, of
 its gradient as the rule is given it, of its update, and update over parameters."""

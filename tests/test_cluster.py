@@ -238,7 +238,7 @@ sweep: {model.hidden.0: [8, 9, 10, 11, 12]}
 
 @needs_dask
 def test_workers_that_do_not_start_are_an_error(runs, monkeypatch):
-    monkeypatch.setattr("adamcli.runner.cluster._STARTING", 0.01)
+    monkeypatch.setattr("adamcli.runner.cluster.schedulers._STARTING", 0.01)
     with pytest.raises(WorkerError, match="1 workers did not start"):
         next(train_runs(runs, engine=executor_for("dask", None, None, 1)))
 
@@ -273,7 +273,7 @@ def test_a_training_that_lost_its_scheduler_is_continued_here(cli, tmp_path, mon
 
 @needs_dask
 def test_a_scheduler_that_is_not_there_is_named(cli, monkeypatch, tmp_path):
-    monkeypatch.setattr("adamcli.runner.cluster._PATIENCE", 0.2)
+    monkeypatch.setattr("adamcli.runner.cluster.schedulers._PATIENCE", 0.2)
     command = ["run", "configs/spiral.yaml", "--out", tmp_path, "--no-figures"]
     code, _, err = cli(*command, "--scheduler", "tcp://127.0.0.1:1")
     assert (code, "no scheduler answers, tcp://127.0.0.1:1" in err) == (2, True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from adamcli.config import Run
 from adamcli.errors import UsageError, WorkerError
-from adamcli.history import MEASURED, METRICS, Failure, RunHistory
+from adamcli.history import Failure, RunHistory, metrics_of
 from adamcli.runner.executor import Executor, InProcess, Lost
 from adamcli.runner.planning import Block, cores, plan, suitable_jobs
 from adamcli.runner.processes import Workers
@@ -156,7 +156,6 @@ def _given_up(assignment: Assignment, losses: Sequence[Lost], step: int) -> Prog
 
 def _failed(run: Run, failure: Failure) -> RunHistory:
     """What is kept of a run of which nothing is known but its failure."""
-    measured = (*run.task.metrics, *MEASURED)
     return RunHistory(
         label=run.label,
         optimizer=run.optimizer,
@@ -165,6 +164,6 @@ def _failed(run: Run, failure: Failure) -> RunHistory:
         diverged_at=None,
         epochs=np.empty(0, dtype=np.int64),
         steps=np.empty(0, dtype=np.int64),
-        metrics={name: np.empty(0) for name in METRICS if name in measured},
+        metrics={name: np.empty(0) for name in metrics_of(run.task.metrics)},
         failure=failure,
     )

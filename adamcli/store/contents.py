@@ -1,18 +1,21 @@
-"""The data files of a run directory, written piece by piece: none is ever held as a whole."""
+"""The data files of a run directory. They are written piece by piece, none is held as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from adamcli import stats
 from adamcli.config import Experiment
 from adamcli.documents import to_json
-from adamcli.history import RunHistory
+from adamcli.errors import DamagedError
+from adamcli.history import RunHistory, metrics_of
 from adamcli.store import files, formats, memories
 from adamcli.store.lazy import once
+from adamcli.store.manifest import DAMAGED_FIX, key_of, unreadable
 from adamcli.text import safe_lines, slug
 
 CONFIG = "config.yaml"
@@ -65,6 +68,38 @@ def write(
         TRACES: _write_traces(directory / TRACES, histories),
         PARAMS: _write_params(directory / PARAMS, histories),
     }
+
+
+def read(
+    directory: Path, experiment: Experiment, entries: Sequence[Mapping[str, Any]]
+) -> tuple[RunHistory, ...]:
+    """Finished runs from the data files; parameters and traces are read when asked for.
+
+    Args:
+        entries: how the manifest lists the runs.
+
+    Raises:
+        DamagedError: a file cannot be read, or other runs are listed than were asked for.
+    """
+    measured = {(run.label, run.seed): metrics_of(run.task.metrics) for run in experiment.runs}
+    if not measured.keys() >= {key_of(entry) for entry in entries}:
+        what = "the manifest lists runs that config.yaml does not ask for"
+        raise DamagedError(what, where=str(directory), fix=DAMAGED_FIX)
+    try:
+        found = formats.read_metrics((directory / METRICS).read_bytes())
+    except OSError as error:
+        raise unreadable(directory / METRICS, error) from error
+    params = formats.Archive(directory / PARAMS, depth=1)
+    traces = formats.Archive(directory / TRACES, depth=2)
+    return tuple(
+        formats.history_from(
+            entry,
+            formats.series_of(found.get(key, {}), measured[key]),
+            partial(params.of, *key),
+            partial(traces.of, *key),
+        )
+        for key, entry in ((key_of(entry), entry) for entry in entries)
+    )
 
 
 def _write_metrics(path: Path, histories: Sequence[RunHistory]) -> str:

@@ -11,16 +11,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
 from adamcli import config, stats
-from adamcli.config import Experiment, Run
+from adamcli.config import Experiment
 from adamcli.errors import AdamcliError, DamagedError, StorageError
-from adamcli.history import MEASURED, METRICS, RunHistory
-from adamcli.store import contents, files, formats, memories
+from adamcli.history import RunHistory
+from adamcli.store import contents, files, memories
 from adamcli.store.digest import result_hash
 from adamcli.store.lock import owned
 from adamcli.store.manifest import (
@@ -34,6 +33,7 @@ from adamcli.store.manifest import (
     manifest_of,
     read_manifest,
     settled,
+    unreadable,
     write_manifest,
 )
 from adamcli.store.parts import Parts
@@ -189,7 +189,9 @@ class RunDirectory:
             files.remove(self.path / contents.ERROR_LOG)  # of an earlier training
         write_manifest(self.path, manifest)
         self.parts.remove()
-        return Result(self.path, experiment, self._finished(experiment, manifest), manifest)
+        return Result(
+            self.path, experiment, contents.read(self.path, experiment, manifest["runs"]), manifest
+        )
 
     def add_figures(self, result: Result, figures: Mapping[str, bytes]) -> Result:
         """Write figures, named like `curves.png`, and note them in the manifest.
@@ -300,7 +302,12 @@ class RunDirectory:
                 self._check(name, sha256)
         experiment = self._experiment(manifest, plugins)
         if manifest["runs"]:
-            return Result(self.path, experiment, self._finished(experiment, manifest), manifest)
+            return Result(
+                self.path,
+                experiment,
+                contents.read(self.path, experiment, manifest["runs"]),
+                manifest,
+            )
         keys = [(run.label, run.seed) for run in experiment.runs]
         return Result(self.path, experiment, tuple(self.parts.histories(keys)), manifest)
 
@@ -310,7 +317,7 @@ class RunDirectory:
         try:
             actual = files.sha256(path)
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, error) from error
         if actual != sha256:
             raise changed(path)
 
@@ -319,7 +326,7 @@ class RunDirectory:
         known = memories.remembered(manifest.get("plugins", []), self.path)
         live = memories.recalled(known, plugins, self.path)
         try:
-            experiment = config.load(self.path / "config.yaml", plugins=live)
+            experiment = config.load(self.path / contents.CONFIG, plugins=live)
         except AdamcliError as error:
             raise DamagedError(
                 f"config.yaml cannot be loaded any more ({error.what})",
@@ -332,30 +339,6 @@ class RunDirectory:
                 outcomes = stats.tuned(tried.histories, experiment.tuning.candidates)
                 return experiment.tuned(outcomes)
         return experiment
-
-    def _finished(self, experiment: Experiment, manifest: Json) -> tuple[RunHistory, ...]:
-        """The runs that a manifest lists, from its files."""
-        measured = {(run.label, run.seed): _measured(run) for run in experiment.runs}
-        if not measured.keys() >= {key_of(entry) for entry in manifest["runs"]}:
-            what = "the manifest lists runs that config.yaml does not ask for"
-            raise DamagedError(what, where=str(self.path), fix=DAMAGED_FIX)
-        path = self.path / contents.METRICS
-        try:
-            found = formats.read_metrics(path.read_bytes())
-        except OSError as error:
-            raise _unreadable(path, error) from error
-        params = formats.Archive(self.path / contents.PARAMS, depth=1)
-        traces = formats.Archive(self.path / contents.TRACES, depth=2)
-        return tuple(
-            formats.history_from(
-                entry,
-                formats.series_of(found.get(key, {}), measured[key]),
-                partial(params.of, *key),
-                partial(traces.of, *key),
-            )
-            for entry in manifest["runs"]
-            for key in [key_of(entry)]
-        )
 
 
 def _is_figure(name: str) -> bool:
@@ -370,15 +353,3 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns
-
-
-def _unreadable(path: Path, error: OSError) -> DamagedError:
-    """What to say of a file that the operating system does not let us read."""
-    what = f"cannot read a saved file ({error.strerror})"
-    return DamagedError(what, where=str(path), fix=DAMAGED_FIX)
-
-
-def _measured(run: Run) -> list[str]:
-    """The metrics of a run: those of its task and those of any training."""
-    known = {*run.task.metrics, *MEASURED}
-    return [name for name in METRICS if name in known]

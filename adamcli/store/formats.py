@@ -21,6 +21,7 @@ from adamcli.history import METRICS, VALIDATION, Failure, RunHistory
 from adamcli.layout import Array
 from adamcli.store.files import Writing
 from adamcli.store.lazy import Lazy, once
+from adamcli.store.manifest import DAMAGED_FIX
 
 _HEAD = ("label", "optimizer", "seed", "epoch", "step")
 
@@ -203,10 +204,8 @@ class Archive:
             names = self._names.get((label, str(seed)), {})
             return {name: self._npz[whole] for name, whole in names.items() if wanted(name)}
         except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            fix = "restore the file, or train again with `adamcli run CONFIG --fresh`"
-            raise DamagedError(
-                "cannot read a saved file", where=str(self._path), fix=fix
-            ) from error
+            what = "cannot read a saved file"
+            raise DamagedError(what, where=str(self._path), fix=DAMAGED_FIX) from error
 
     @cached_property
     def _npz(self) -> np.lib.npyio.NpzFile:

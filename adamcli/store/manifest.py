@@ -124,6 +124,12 @@ def changed(path: Path) -> DamagedError:
     )
 
 
+def unreadable(path: Path, error: OSError) -> DamagedError:
+    """What to say of a file that the operating system does not let us read."""
+    what = f"cannot read a saved file ({error.strerror})"
+    return DamagedError(what, where=str(path), fix=DAMAGED_FIX)
+
+
 def _seal(manifest: Mapping[str, Any]) -> str:
     """The SHA-256 of all that a manifest says but for this hash itself."""
     said = {name: value for name, value in manifest.items() if name != "sha256"}
