@@ -134,7 +134,7 @@ def laid_out(array: Array, axes: Sequence[int]) -> Array:
     return copy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RunHistory:
     """All that is recorded of one run.
 

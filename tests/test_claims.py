@@ -7,6 +7,7 @@ import json
 import math
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from histories import ended, history
 
 from adamcli import config, stats
 from adamcli.errors import ConfigError, ConfigErrors, mistakes_in
-from adamcli.history import Failure, RunHistory
+from adamcli.history import Failure
 from adamcli.stats import Hypothesis, Inclusion, Searched, Trial, Tuned, aspect_of, judged
 
 RATIOS = [0.7, 0.75, 0.8, 0.85, 0.9, 0.72, 0.78, 0.82, 0.88, 0.8]
@@ -126,7 +127,7 @@ def test_few_seeds_missing_and_failed_runs_make_a_claim_invalid():
     assert found.decisive.n == 5
     found = judged(lower(), runs, runs[1:])
     assert (found.verdict, found.reason) == ("invalid", "1 of 12 runs are missing")
-    broken = RunHistory(**{**vars(runs[0]), "failure": Failure(3, "broken")})
+    broken = replace(runs[0], failure=Failure(3, "broken"))
     found = judged(lower(), runs, [broken, *runs[1:]])
     assert (found.verdict, found.reason) == ("invalid", "1 of 12 runs failed")
 
@@ -265,7 +266,7 @@ def test_a_claim_that_is_true_by_exactly_its_margin_is_seldom_decided():
 def traced(**series):
     """A run with one traced parameter."""
     recorded = {name: np.array(values, dtype=float) for name, values in series.items()}
-    return RunHistory(**{**vars(history(train_loss=[1.0])), "traces": {"W1[0,0]": recorded}})
+    return replace(history(train_loss=[1.0]), traces={"W1[0,0]": recorded})
 
 
 def test_metrics_of_traces_are_computed_as_they_say():
@@ -279,7 +280,7 @@ def test_metrics_of_traces_are_computed_as_they_say():
         assert aspect_of(name).value(one, None) == pytest.approx(value, rel=1e-12), name
     for name in ("m at step 4", "v at step 1", "m over mean gradient at step 4", "roughness of v"):
         assert math.isnan(aspect_of(name).value(one, None)), name
-    two = RunHistory(**{**vars(one), "traces": {**one.traces, "b": {"m": np.array([0.0] * 3)}}})
+    two = replace(one, traces={**one.traces, "b": {"m": np.array([0.0] * 3)}})
     assert aspect_of("m at step 3").value(two, None) == pytest.approx(0.5 / math.sqrt(2))
 
 

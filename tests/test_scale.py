@@ -14,7 +14,7 @@ from adamcli import figures, stats, store
 from adamcli.seeding import generator
 from adamcli.stats import paired
 from adamcli.stats.bootstrap import bca_interval, bootstrap_interval, iqm_interval
-from adamcli.stats.means import interval_of_many
+from adamcli.stats.means import mean_interval
 
 OUTPUTS = Path("outputs")
 CROWD = """\
@@ -66,22 +66,24 @@ def _of(runs, label):
     return [run for run in runs if run.label == label]
 
 
-def test_intervals_of_many_values_are_those_of_bca() -> None:
-    values = np.random.default_rng(1).lognormal(size=(4, 150))
+@pytest.mark.parametrize("n", [2, 3, 20, 150])
+def test_intervals_of_means_are_those_of_bca(n) -> None:
+    values = np.random.default_rng(1).lognormal(size=(4, n))
     plain = bca_interval([values], stats.mean, stream(), 2000)
-    np.testing.assert_allclose(interval_of_many(values, stream(), 2000), plain, rtol=1e-11)
+    np.testing.assert_allclose(mean_interval(values, stream(), 2000), plain, rtol=1e-11)
 
 
-def test_intervals_of_many_values_do_not_depend_on_their_company() -> None:
-    values = np.random.default_rng(2).normal(size=(9, 300))
-    together = np.array(interval_of_many(values, stream(), 500))
-    alone = [interval_of_many(row[None, ::-1], stream(), 500) for row in values]
+@pytest.mark.parametrize("n", [7, 300])
+def test_intervals_of_means_do_not_depend_on_their_company(n) -> None:
+    values = np.random.default_rng(2).normal(size=(9, n))
+    together = np.array(mean_interval(values, stream(), 500))
+    alone = [mean_interval(row[None, ::-1], stream(), 500) for row in values]
     np.testing.assert_array_equal(together, np.array(alone)[..., 0].T)
 
 
-def test_intervals_of_many_values_bear_zeros_and_huge_numbers() -> None:
+def test_intervals_of_means_bear_zeros_and_huge_numbers() -> None:
     values = np.stack([np.zeros(120), np.full(120, 1e308), np.full(120, 5e-324)])
-    low, high = interval_of_many(values, stream(), 200)
+    low, high = mean_interval(values, stream(), 200)
     np.testing.assert_allclose(low, [0.0, 1e308, 0.0], atol=1e-300)
     np.testing.assert_array_equal(low, high)
 

@@ -167,7 +167,7 @@ def test_a_win_needs_the_interval_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
     wide = (np.array([-3.0]), np.array([0.0]))
     runs = losses("a", LOSSES) + losses("b", 2 * LOSSES)
-    monkeypatch.setattr(comparing, "bca_interval", lambda *_: wide)
+    monkeypatch.setattr(comparing, "mean_interval", lambda *_: wide)
     verdict = only(runs)
     assert verdict.p_adjusted < 0.05
     assert verdict.verdict == stats.NOT_DISTINGUISHABLE

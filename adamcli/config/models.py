@@ -19,7 +19,7 @@ _MAX_INT = 10**9  # of an integer setting that declares no upper bound
 class Section(BaseModel):
     """A mapping of the file: unknown keys and inexact types are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
     title: ClassVar[str]
     settings: ClassVar[Mapping[str, Setting]]
 

@@ -7,7 +7,7 @@ own, so a number depends on the runs alone, not on their order nor on what else 
 
     averages     mean, median, IQM
     bootstrap    percentile and BCa intervals, stratified by problem; `widened`
-    means        the same intervals of means of many values
+    means        the BCa intervals of means, of many samples at a time
     paired       sign-flip test, Holm, Simes, what n pairs would have shown
     targets      time to target, the share that reached it, paired order
     problems     normalised scores, performance profiles

@@ -109,10 +109,11 @@ def iqm_interval(
 def _middles(n: int, rng: np.random.Generator, resamples: int) -> Array:
     """The sorted indices of resamples without their outer quarters, (resamples, n - 2 (n // 4))."""
     rows, cut = max(1, _CHUNK // n), n // 4
-    pieces = [
-        np.sort(rng.integers(n, size=(min(rows, resamples - at), n)), axis=-1)[:, cut : n - cut]
-        for at in range(0, resamples, rows)
-    ]
+    small = np.min_scalar_type(n)  # takes less room, and less time to sort
+    pieces = []
+    for at in range(0, resamples, rows):
+        drawn = rng.integers(n, size=(min(rows, resamples - at), n)).astype(small)
+        pieces.append(np.sort(drawn, axis=-1)[:, cut : n - cut].copy())
     return np.concatenate(pieces)
 
 

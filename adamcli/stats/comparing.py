@@ -19,8 +19,8 @@ from adamcli import seeding
 from adamcli.layout import Array
 from adamcli.stats import paired
 from adamcli.stats.averages import iqm, mean
-from adamcli.stats.bootstrap import LEVEL, RESAMPLES, bca_interval, widened
-from adamcli.stats.means import MANY, interval_of_many
+from adamcli.stats.bootstrap import LEVEL, RESAMPLES, widened
+from adamcli.stats.means import mean_interval
 
 LOG_RATIO = "log ratio"
 DIFFERENCE = "difference"
@@ -214,10 +214,7 @@ def _mean_interval(values: Array, resamples: int) -> tuple[Array, Array]:
     sides = _sides(values)
     rng, level = seeding.generator(0, "bootstrap"), widened(LEVEL, [values.shape[-1]])
     rows = np.where(sides[:, None] < 0, -values, values)
-    if values.shape[-1] > MANY:
-        low, high = interval_of_many(rows, rng, resamples, level)
-    else:
-        low, high = bca_interval([rows], mean, rng, resamples, level)
+    low, high = mean_interval(rows, rng, resamples, level)
     reach = np.maximum(-low, high)  # values that are their own mirror image have such an interval
     low, high = np.where(sides == 0, -reach, low), np.where(sides == 0, reach, high)
     return np.where(sides < 0, -high, low), np.where(sides < 0, -low, high)

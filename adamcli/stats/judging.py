@@ -24,7 +24,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -200,7 +200,7 @@ def _verdict(
         b=pair[1],
         metric=measure.name,
         unit=measure.unit,
-        **asdict(found),
+        **vars(found),
         p_adjusted=tests.p_adjusted,
         p_together=tests.p_together,
         verdict=word,

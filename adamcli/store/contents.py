@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,22 +80,22 @@ def read(
     Raises:
         DamagedError: a file cannot be read, or other runs are listed than were asked for.
     """
-    measured = {(run.label, run.seed): metrics_of(run.task.metrics) for run in experiment.runs}
+    runs = experiment.runs
+    measured = {(run.label, run.seed): tuple(metrics_of(run.task.metrics)) for run in runs}
     if not measured.keys() >= {key_of(entry) for entry in entries}:
         what = "the manifest lists runs that config.yaml does not ask for"
         raise DamagedError(what, where=str(directory), fix=DAMAGED_FIX)
     try:
-        found = formats.read_metrics((directory / METRICS).read_bytes())
+        found, places = formats.read_metrics((directory / METRICS).read_bytes())
     except OSError as error:
         raise unreadable(directory / METRICS, error) from error
-    params = formats.Archive(directory / PARAMS, depth=1)
-    traces = formats.Archive(directory / TRACES, depth=2)
+    alike = {names: formats.only(found, names) for names in {*measured.values()}}
+    params = formats.Archive(directory / PARAMS, depth=1).of
+    traces = formats.Archive(directory / TRACES, depth=2).of
+    none = slice(0, 0)
     return tuple(
         formats.history_from(
-            entry,
-            formats.series_of(found.get(key, {}), measured[key]),
-            partial(params.of, *key),
-            partial(traces.of, *key),
+            entry, alike[measured[key]], places.get(key, none), params, traces, key
         )
         for key, entry in ((key_of(entry), entry) for entry in entries)
     )

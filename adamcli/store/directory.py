@@ -172,26 +172,12 @@ class RunDirectory:
             DamagedError: a part cannot be read.
             StorageError: the operating system refused.
         """
-        processors = self.parts.processors()
-        keys = [(run.label, run.seed) for run in experiment.runs]
-        kept = {history.key: history for history in (*self.parts.histories(keys), *lost)}
-        histories = [kept[key] for key in keys]
         if self._holds_finished():
             self._open(experiment)  # from here on the parts count, not the files
-        described = self.manifest()["files"].items()
-        entries = [entry_of(history) for history in histories]
-        manifest = manifest_of(experiment, entries, seconds, processors)
-        manifest["files"] = {
-            **{name: sha256 for name, sha256 in described if not _is_figure(name)},
-            **contents.write(self.path, experiment, histories),
-        }
-        if contents.ERROR_LOG not in manifest["files"]:
-            files.remove(self.path / contents.ERROR_LOG)  # of an earlier training
+        manifest = self._put_together(experiment, lost, seconds)
         write_manifest(self.path, manifest)
         self.parts.remove()
-        return Result(
-            self.path, experiment, contents.read(self.path, experiment, manifest["runs"]), manifest
-        )
+        return self._read(experiment, manifest)
 
     def add_figures(self, result: Result, figures: Mapping[str, bytes]) -> Result:
         """Write figures, named like `curves.png`, and note them in the manifest.
@@ -290,6 +276,24 @@ class RunDirectory:
         hashes = contents.write_description(self.path, experiment)
         write_manifest(self.path, manifest_of(experiment, [], 0, []) | {"files": hashes})
 
+    def _put_together(
+        self, experiment: Experiment, lost: Sequence[RunHistory], seconds: float
+    ) -> Json:
+        """Write the data files, and give the manifest that names them."""
+        processors = self.parts.processors()
+        keys = [(run.label, run.seed) for run in experiment.runs]
+        kept = {history.key: history for history in (*self.parts.histories(keys), *lost)}
+        histories = [kept.pop(key) for key in keys]
+        described = self.manifest()["files"].items()
+        hashes = {
+            **{name: sha256 for name, sha256 in described if not _is_figure(name)},
+            **contents.write(self.path, experiment, histories),
+        }
+        if contents.ERROR_LOG not in hashes:
+            files.remove(self.path / contents.ERROR_LOG)  # of an earlier training
+        entries = [entry_of(history) for history in histories]
+        return manifest_of(experiment, entries, seconds, processors) | {"files": hashes}
+
     def _divide(self, known: set[Key]) -> None:
         """Make a part of finished runs again, so that others can be put together with them."""
         result = self.load()
@@ -302,14 +306,14 @@ class RunDirectory:
                 self._check(name, sha256)
         experiment = self._experiment(manifest, plugins)
         if manifest["runs"]:
-            return Result(
-                self.path,
-                experiment,
-                contents.read(self.path, experiment, manifest["runs"]),
-                manifest,
-            )
+            return self._read(experiment, manifest)
         keys = [(run.label, run.seed) for run in experiment.runs]
         return Result(self.path, experiment, tuple(self.parts.histories(keys)), manifest)
+
+    def _read(self, experiment: Experiment, manifest: Json) -> Result:
+        """What the data files hold."""
+        histories = contents.read(self.path, experiment, manifest["runs"])
+        return Result(self.path, experiment, histories, manifest)
 
     def _check(self, name: str, sha256: str) -> None:
         """Make sure that a file is the one that the manifest names."""

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
+import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import IO, Any, NamedTuple, Self, cast
 
 import numpy as np
 
@@ -20,10 +21,12 @@ from adamcli.errors import DamagedError
 from adamcli.history import METRICS, VALIDATION, Failure, RunHistory
 from adamcli.layout import Array
 from adamcli.store.files import Writing
-from adamcli.store.lazy import Lazy, once
-from adamcli.store.manifest import DAMAGED_FIX
+from adamcli.store.lazy import Lazy, Rows, once
+from adamcli.store.manifest import DAMAGED_FIX, Key
 
 _HEAD = ("label", "optimizer", "seed", "epoch", "step")
+
+Nested = dict[str, dict[str, Array]]
 
 
 def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -67,28 +70,46 @@ def metric_lines(history: RunHistory, names: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def read_metrics(content: bytes) -> dict[tuple[str, int], dict[str, Array]]:
-    """The columns of metrics.csv for every (label, seed): epoch, step, metrics, each (E,).
+class Evaluations(NamedTuple):
+    """The evaluations of many runs, end to end.
+
+    Attributes:
+        epochs: (N,), as of a `RunHistory`.
+        steps: (N,)
+        metrics: (N,) each.
+    """
+
+    epochs: Array
+    steps: Array
+    metrics: Mapping[str, Array]
+
+
+def read_metrics(content: bytes) -> tuple[Evaluations, dict[Key, slice]]:
+    """The columns of metrics.csv, and which of their entries are whose.
 
     A metric that a run has not is NaN throughout.
     """
     reader = csv.reader(io.StringIO(content.decode(), newline=""))
-    names = next(reader)
-    columns = dict(zip(names, zip(*reader, strict=True), strict=False))
+    columns = dict(zip(next(reader), zip(*reader, strict=True), strict=False))
     if not columns:
-        return {}
-    labels, seeds = columns["label"], columns["seed"]
-    series: dict[str, Array] = {
-        name: np.array(columns[name], dtype=np.int64) for name in ("epoch", "step")
+        none = np.empty(0, np.int64)
+        return Evaluations(none, none, {}), {}
+    epochs, steps = (np.array([*map(int, columns[name])], np.int64) for name in ("epoch", "step"))
+    metrics = {
+        name: np.array([float(value or "nan") for value in columns[name]])
+        for name in METRICS
+        if name in columns
     }
-    for name in names:
-        if name in METRICS:
-            series[name] = np.array([value or "nan" for value in columns[name]], dtype=np.float64)
-    runs, first = {}, 0
-    for key, lines in groupby(zip(labels, seeds, strict=True)):
-        here = slice(first, first := first + sum(1 for _ in lines))
-        runs[key[0], int(key[1])] = {name: values[here] for name, values in series.items()}
-    return runs
+    places, first = {}, 0
+    for (label, seed), lines in groupby(zip(columns["label"], columns["seed"], strict=True)):
+        places[label, int(seed)] = slice(first, first := first + sum(1 for _ in lines))
+    return Evaluations(epochs, steps, metrics), places
+
+
+def only(evaluations: Evaluations, measured: Sequence[str]) -> Evaluations:
+    """The same with some metrics alone, those that are not there without entries."""
+    known = {name: evaluations.metrics.get(name, np.empty(0)) for name in measured}
+    return evaluations._replace(metrics=known)
 
 
 Wanted = Callable[[str], bool]
@@ -97,45 +118,48 @@ Wanted = Callable[[str], bool]
 
 def history_from(
     entry: Mapping[str, Any],
-    series: Mapping[str, Array],
-    params: Callable[[], Mapping[str, Array]],
-    steps: Callable[[Wanted], Mapping[str, Array]],
+    evaluations: Evaluations,
+    here: slice,
+    params: Callable[..., Mapping[str, Array]],
+    steps: Callable[..., Mapping[str, Array]],
+    place: tuple[Any, ...],
 ) -> RunHistory:
-    """A run as it was saved.
+    """A run as it was saved. It shares what it can with others: there may be many.
 
     Args:
         entry: how a manifest or a part lists it.
-        series: its evaluations: epoch, step and metrics.
-        params: reads its final parameters, when they are asked for.
-        steps: reads those that are wanted of what `recorded` gave.
+        evaluations: of all runs.
+        here: which of them are its own.
+        params: reads its final parameters, given `place`, when they are asked for.
+        steps: given `place` and a `Wanted`, reads some of what `recorded` gave.
+        place: where these are.
     """
-    metrics, failure = dict(series), entry.get("failure")
+    failure = entry.get("failure")
     return RunHistory(
-        label=entry["label"],
-        optimizer=entry["optimizer"],
-        cell=entry["cell"],
+        label=sys.intern(entry["label"]),
+        optimizer=sys.intern(entry["optimizer"]),
+        cell=sys.intern(entry["cell"]),
         seed=entry["seed"],
         diverged_at=entry["diverged_at"],
-        epochs=metrics.pop("epoch"),
-        steps=metrics.pop("step"),
-        metrics=metrics,
-        params=Lazy(params),
-        traces=Lazy(lambda: _nested(steps(_is_of_a_parameter))),
-        layers=Lazy(lambda: _nested(steps(lambda path: not _is_of_a_parameter(path)))),
+        epochs=evaluations.epochs[here],
+        steps=evaluations.steps[here],
+        metrics=Rows(evaluations.metrics, here),
+        params=Lazy(params, *place),
+        traces=Lazy(_traces, steps, place),
+        layers=Lazy(_layers, steps, place),
         failure=Failure(**failure) if failure else None,
         initial=entry.get("initial", {}),  # older directories have none
     )
 
 
-def series_of(found: Mapping[str, Array], measured: Sequence[str]) -> dict[str, Array]:
-    """The evaluations of a run, from its columns of metrics.csv.
+def _traces(steps: Callable[..., Mapping[str, Array]], place: tuple[Any, ...]) -> Nested:
+    """What was recorded of parameters."""
+    return _nested(steps(*place, _is_of_a_parameter))
 
-    Args:
-        found: the columns; none for a run that stopped before its first evaluation.
-        measured: the metrics that the run has, also where they have no values.
-    """
-    times = {name: found.get(name, np.empty(0, dtype=np.int64)) for name in ("epoch", "step")}
-    return {**times, **{name: found.get(name, np.empty(0)) for name in measured}}
+
+def _layers(steps: Callable[..., Mapping[str, Array]], place: tuple[Any, ...]) -> Nested:
+    """What was recorded of named arrays."""
+    return _nested(steps(*place, lambda path: not _is_of_a_parameter(path)))
 
 
 def recorded(history: RunHistory) -> Iterator[tuple[str, Array]]:
@@ -152,9 +176,9 @@ def _is_of_a_parameter(path: str) -> bool:
     return "[" in path.rpartition("/")[0]
 
 
-def _nested(arrays: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+def _nested(arrays: Mapping[str, Array]) -> Nested:
     """Arrays named `what/series` as a mapping of mappings."""
-    nested: dict[str, dict[str, Array]] = {}
+    nested: Nested = {}
     for path, values in arrays.items():
         what, _, name = path.rpartition("/")
         nested.setdefault(what, {})[name] = values

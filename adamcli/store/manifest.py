@@ -65,7 +65,7 @@ def entry_of(history: RunHistory) -> dict[str, Any]:
         "status": history.status,
         "diverged_at": history.diverged_at,
         "failure": asdict(history.failure) if history.failure else None,
-        "initial": dict(history.initial),
+        "initial": history.initial,
     }
 
 

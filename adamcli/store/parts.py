@@ -11,8 +11,7 @@ import contextlib
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
-from itertools import accumulate, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,9 @@ from adamcli.errors import DamagedError
 from adamcli.history import Memory, RunHistory
 from adamcli.layout import Array
 from adamcli.store import files, formats, sealed
+from adamcli.store.formats import Evaluations
 from adamcli.store.manifest import Key, entry_of, key_of
-from adamcli.store.sealed import Sealed
+from adamcli.store.sealed import Arrays, Sealed
 
 PARTS = "parts"
 PART, CHECKPOINT = ".part", ".checkpoint"
@@ -33,36 +33,37 @@ PART, CHECKPOINT = ".part", ".checkpoint"
 _SERIES, _PARAM, _STEPS = "series ", "param ", "steps "
 
 
-class _Part:
-    """A finished stack as it is saved."""
+class _Saved:
+    """The arrays of a part: they outlive what it says of its runs."""
 
-    def __init__(self, file: Sealed) -> None:
-        self.file = file
-        self.entries: list[dict[str, Any]] = file.facts["runs"]
-        self._firsts = [0, *accumulate(entry["evaluations"] for entry in self.entries)]
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
 
-    @cached_property
-    def _series(self) -> dict[str, Array]:
-        """Epochs, steps and metrics of all runs, end to end."""
-        return {name: self.file.array(name) for name in self.file if name.startswith(_SERIES)}
+    def evaluations(self) -> Evaluations:
+        """Those of all its runs, end to end."""
+        names = [name for name in self._arrays if name.startswith(_SERIES)]
+        series = {name.removeprefix(_SERIES): self._arrays.whole(name) for name in names}
+        return Evaluations(series.pop("epoch"), series.pop("step"), series)
 
-    def history(self, row: int) -> RunHistory:
-        """One of its runs; parameters and traces are read when asked for."""
-        here = slice(self._firsts[row], self._firsts[row + 1])
-        series = {name.removeprefix(_SERIES): v[here] for name, v in self._series.items()}
-        params, steps = partial(self._params, row), partial(self._recorded, row)
-        return formats.history_from(self.entries[row], series, params, steps)
-
-    def _params(self, row: int) -> dict[str, Array]:
+    def params(self, row: int) -> dict[str, Array]:
         """The parameters of a run."""
-        names = [name for name in self.file if name.startswith(_PARAM)]
-        return {name.removeprefix(_PARAM): self.file.part(name, row, 1)[0] for name in names}
+        names = [name for name in self._arrays if name.startswith(_PARAM)]
+        return {name.removeprefix(_PARAM): self._arrays.part(name, row, 1)[0] for name in names}
 
-    def _recorded(self, row: int, wanted: formats.Wanted) -> dict[str, Array]:
+    def recorded(self, row: int, wanted: formats.Wanted) -> dict[str, Array]:
         """What is wanted of what was recorded of a run at every step, by `what/series`."""
         head = f"{_STEPS}{row} "
-        names = [name.removeprefix(head) for name in self.file if name.startswith(head)]
-        return {name: self.file.array(head + name) for name in names if wanted(name)}
+        names = [name.removeprefix(head) for name in self._arrays if name.startswith(head)]
+        return {name: self._arrays.whole(head + name) for name in names if wanted(name)}
+
+
+def _histories(part: Sealed) -> Iterator[RunHistory]:
+    """The runs of a part; parameters and traces are read when asked for."""
+    saved, first = _Saved(part.arrays), 0
+    evaluations = saved.evaluations()
+    for row, entry in enumerate(part.facts["runs"]):
+        here = slice(first, first := first + entry["evaluations"])
+        yield formats.history_from(entry, evaluations, here, saved.params, saved.recorded, (row,))
 
 
 class Parts:
@@ -160,7 +161,7 @@ class Parts:
         Raises:
             DamagedError: a part is damaged.
         """
-        return {key_of(entry): entry for part in self._parts() for entry in part.entries}
+        return {key_of(entry): entry for part in self._parts() for entry in part.facts["runs"]}
 
     def processors(self) -> list[str]:
         """What trained them, in alphabetical order.
@@ -168,7 +169,7 @@ class Parts:
         Raises:
             DamagedError: a part is damaged.
         """
-        return sorted({part.file.facts["processor"] for part in self._parts()} - {""})
+        return sorted({part.facts["processor"] for part in self._parts()} - {""})
 
     def histories(self, keys: Iterable[Key]) -> Iterator[RunHistory]:
         """Those of some runs that are finished; parameters and traces are read when asked for.
@@ -176,19 +177,18 @@ class Parts:
         Raises:
             DamagedError: a part is damaged.
         """
-        places: dict[Key, tuple[_Part, int]] = {}
+        found: dict[Key, RunHistory] = {}
         for part in self._parts():
             with contextlib.suppress(FileNotFoundError):
-                part.file.check()
-                places |= {key_of(entry): (part, row) for row, entry in enumerate(part.entries)}
-        for part, row in (places[key] for key in keys if key in places):
-            yield part.history(row)
+                part.check()
+                found |= {history.key: history for history in _histories(part)}
+        yield from (found[key] for key in keys if key in found)
 
-    def _parts(self) -> Iterator[_Part]:
+    def _parts(self) -> Iterator[Sealed]:
         """All parts; one that is gone meanwhile is passed over."""
         for path in self._files(PART):
             with contextlib.suppress(FileNotFoundError):
-                yield _Part(Sealed(path))
+                yield Sealed(path)
 
     def _files(self, kind: str) -> list[Path]:
         """All files of a kind, in the order of their names."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -77,8 +77,53 @@ def write(path: Path, memory: Memory) -> None:
             file.write(data)
 
 
+class Arrays:
+    """The arrays of a sealed file, each read when it is asked for.
+
+    Args:
+        path: of the file.
+        start: the byte at which they begin.
+        places: where in it they lie.
+    """
+
+    def __init__(self, path: Path, start: int, places: Iterable[_Place]) -> None:
+        self._path, self._start = path, start
+        self._places = {place.name: place for place in places}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def whole(self, name: str) -> Array:
+        """One array, new and writable."""
+        place = self._places[name]
+        return self._read(place, place.start, place.shape).transpose(np.argsort(place.axes))
+
+    def part(self, name: str, first: int, count: int) -> Array:
+        """Some entries of an array along its first axis, which is the outermost in memory."""
+        place = self._places[name]
+        size = place.size // place.shape[0] if place.shape[0] else 0
+        return self._read(place, place.start + first * size, [count, *place.shape[1:]])
+
+    def _read(self, place: _Place, start: int, shape: list[int]) -> Array:
+        """Numbers from a byte on."""
+        array = np.empty(shape, place.dtype)
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._start + start)
+                got = file.readinto(array.reshape(-1).view(np.uint8).data)
+        except OSError as error:
+            raise damaged(self._path) from error
+        if got != array.nbytes:
+            raise damaged(self._path)
+        return array
+
+
 class Sealed:
     """A sealed file whose header has been read and is as it was written.
+
+    Attributes:
+        facts: what it says.
+        arrays: its arrays.
 
     Raises:
         DamagedError: it is not.
@@ -96,14 +141,13 @@ class Sealed:
             if magic != _MAGIC or hashlib.sha256(header).hexdigest() != digest:
                 raise damaged(path)
             said = json.loads(header)
-            places = (_Place(*place) for place in said["arrays"])
             self.facts: dict[str, Any] = said["facts"]
+            self.arrays = Arrays(path, self._start, (_Place(*place) for place in said["arrays"]))
             self._sha256: str = said["sha256"]
         except FileNotFoundError:
             raise
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise damaged(path) from error
-        self._places = {place.name: place for place in places}
 
     def check(self) -> None:
         """Read it all.
@@ -125,33 +169,6 @@ class Sealed:
         if digest.hexdigest() != self._sha256:
             raise damaged(self.path)
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._places)
-
-    def array(self, name: str) -> Array:
-        """One array, new and writable."""
-        place = self._places[name]
-        return self._read(place, place.start, place.shape).transpose(np.argsort(place.axes))
-
-    def part(self, name: str, first: int, count: int) -> Array:
-        """Some entries of an array along its first axis, which is the outermost in memory."""
-        place = self._places[name]
-        size = place.size // place.shape[0] if place.shape[0] else 0
-        return self._read(place, place.start + first * size, [count, *place.shape[1:]])
-
-    def _read(self, place: _Place, start: int, shape: list[int]) -> Array:
-        """Numbers from a byte on."""
-        array = np.empty(shape, place.dtype)
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self._start + start)
-                got = file.readinto(array.reshape(-1).view(np.uint8).data)
-        except OSError as error:
-            raise damaged(self.path) from error
-        if got != array.nbytes:
-            raise damaged(self.path)
-        return array
-
 
 def read(path: Path) -> Memory:
     """All that a sealed file holds.
@@ -162,7 +179,7 @@ def read(path: Path) -> Memory:
     """
     sealed = Sealed(path)
     sealed.check()
-    return Memory(sealed.facts, {name: sealed.array(name) for name in sealed})
+    return Memory(sealed.facts, {name: sealed.arrays.whole(name) for name in sealed.arrays})
 
 
 def damaged(path: Path) -> DamagedError:
