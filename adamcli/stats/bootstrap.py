@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from statistics import NormalDist
 
 import numpy as np
@@ -17,6 +18,8 @@ LEVEL = 0.95
 
 # Resampled values held at a time; about what fits in a second-level cache.
 _CHUNK = 2**16
+
+_SAMPLES = 128  # samples whose estimates are held at a time: so many need 10 MB
 
 _NORMAL = NormalDist()
 
@@ -86,7 +89,7 @@ def iqm_interval(
     """`bootstrap_interval` of the IQM of many samples, with the same bits, in less time.
 
     A resample of sorted values is sorted if its indices are. So these are drawn and sorted
-    once, and those of the middle half serve all samples.
+    once for many samples, and those of the middle half serve all of them.
 
     Args:
         values: (K, n), K samples.
@@ -100,28 +103,28 @@ def iqm_interval(
     n = values.shape[-1]
     if n < 2 or not resamples:
         return np.full(len(values), np.nan), np.full(len(values), np.nan)
-    middles = _middles(n, rng, resamples)
-    ends = [_percentiles(_means(np.sort(sample), middles), level) for sample in values]
+    ends = []
+    for at in range(0, len(values), _SAMPLES):
+        samples = np.sort(values[at : at + _SAMPLES], axis=-1)
+        drawn: list[list[Array]] = [[] for _ in samples]
+        for middle in _middles(n, deepcopy(rng), resamples):
+            for sample, means in zip(samples, drawn, strict=True):
+                means.append(mean(sample.take(middle)))
+        ends += [_percentiles(np.sort(np.concatenate(means)), level) for means in drawn]
     low, high = np.array(ends, dtype=np.float64).reshape(-1, 2).T
     return low, high
 
 
-def _middles(n: int, rng: np.random.Generator, resamples: int) -> Array:
-    """The sorted indices of resamples without their outer quarters, (resamples, n - 2 (n // 4))."""
-    rows, cut = max(1, _CHUNK // n), n // 4
-    small = np.min_scalar_type(n)  # takes less room, and less time to sort
-    pieces = []
+def _middles(n: int, rng: np.random.Generator, resamples: int) -> Iterator[Array]:
+    """The sorted indices of resamples without their outer quarters, some resamples at a time.
+
+    Each is (rows, n - 2 (n // 4)).
+    """
+    rows, cut = max(1, 2 * _CHUNK // n), n // 4  # about half of each is left
+    small = np.min_scalar_type(n)  # takes less time to sort
     for at in range(0, resamples, rows):
         drawn = rng.integers(n, size=(min(rows, resamples - at), n)).astype(small)
-        pieces.append(np.sort(drawn, axis=-1)[:, cut : n - cut].copy())
-    return np.concatenate(pieces)
-
-
-def _means(ordered: Array, indices: Array) -> Array:
-    """The mean of the values at each row of indices, (n,) and (B, m) to (B,) in ascending order."""
-    rows = max(1, _CHUNK // indices.shape[-1])
-    pieces = [mean(ordered.take(indices[at : at + rows])) for at in range(0, len(indices), rows)]
-    return np.sort(np.concatenate(pieces))
+        yield np.sort(drawn, axis=-1)[:, cut : n - cut].astype(np.intp)
 
 
 def paired_interval(

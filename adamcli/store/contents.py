@@ -86,7 +86,8 @@ def read(
         what = "the manifest lists runs that config.yaml does not ask for"
         raise DamagedError(what, where=str(directory), fix=DAMAGED_FIX)
     try:
-        found, places = formats.read_metrics((directory / METRICS).read_bytes())
+        with (directory / METRICS).open(encoding="utf-8", newline="") as file:
+            found, places = formats.read_metrics(file)
     except OSError as error:
         raise unreadable(directory / METRICS, error) from error
     alike = {names: formats.only(found, names) for names in {*measured.values()}}

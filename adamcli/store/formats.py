@@ -11,7 +11,7 @@ import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self, cast
 
@@ -25,6 +25,8 @@ from adamcli.store.lazy import Lazy, Rows, once
 from adamcli.store.manifest import DAMAGED_FIX, Key
 
 _HEAD = ("label", "optimizer", "seed", "epoch", "step")
+
+_LINES = 10_000  # of a table that are held as text
 
 Nested = dict[str, dict[str, Array]]
 
@@ -84,26 +86,32 @@ class Evaluations(NamedTuple):
     metrics: Mapping[str, Array]
 
 
-def read_metrics(content: bytes) -> tuple[Evaluations, dict[Key, slice]]:
+def read_metrics(file: IO[str]) -> tuple[Evaluations, dict[Key, slice]]:
     """The columns of metrics.csv, and which of their entries are whose.
 
-    A metric that a run has not is NaN throughout.
+    A metric that a run has not is NaN throughout. Some lines at a time are held as text.
+
+    Args:
+        file: opened without a translation of newlines.
     """
-    reader = csv.reader(io.StringIO(content.decode(), newline=""))
-    columns = dict(zip(next(reader), zip(*reader, strict=True), strict=False))
-    if not columns:
-        none = np.empty(0, np.int64)
-        return Evaluations(none, none, {}), {}
-    epochs, steps = (np.array([*map(int, columns[name])], np.int64) for name in ("epoch", "step"))
-    metrics = {
-        name: np.array([float(value or "nan") for value in columns[name]])
-        for name in METRICS
-        if name in columns
-    }
-    places, first = {}, 0
-    for (label, seed), lines in groupby(zip(columns["label"], columns["seed"], strict=True)):
-        places[label, int(seed)] = slice(first, first := first + sum(1 for _ in lines))
-    return Evaluations(epochs, steps, metrics), places
+    reader = csv.reader(file)
+    names = next(reader)
+    metrics = [name for name in METRICS if name in names]
+    times: list[Array] = [np.empty((2, 0), np.int64)]
+    values: list[Array] = [np.empty((len(metrics), 0))]
+    places: dict[Key, slice] = {}
+    end = 0
+    while lines := [*islice(reader, _LINES)]:
+        columns = dict(zip(names, zip(*lines, strict=True), strict=True))
+        times.append(np.array([[*map(int, columns[name])] for name in ("epoch", "step")]))
+        values.append(np.array([[float(v or "nan") for v in columns[name]] for name in metrics]))
+        for (label, seed), own in groupby(zip(columns["label"], columns["seed"], strict=True)):
+            key, first = (label, int(seed)), end
+            end += sum(1 for _ in own)
+            places[key] = slice(places[key].start if key in places else first, end)
+    epochs, steps = np.concatenate(times, axis=1)
+    columns_of = dict(zip(metrics, np.concatenate(values, axis=1), strict=True))
+    return Evaluations(epochs, steps, columns_of), places
 
 
 def only(evaluations: Evaluations, measured: Sequence[str]) -> Evaluations:
