@@ -18,6 +18,22 @@ import importlib.util
 import pytest
 
 from adamcli.cli.main import run
+from adamcli.runner.planning import cores
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """The whole suite runs on all cores; tests that are named run in this process.
+
+    `-n 0` keeps all of them here, where -s and breakpoints work.
+    """
+    if hasattr(config, "workerinput"):
+        return  # one of those processes, which must start no others
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    if whole and getattr(config.option, "numprocesses", 0) is None and not config.option.usepdb:
+        config.option.numprocesses = cores()
+        config.option.dist = "worksteal"
+
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -39,6 +39,13 @@ def damaged(tmp_path):
     return Path(shutil.copytree(REFERENCE, tmp_path / "damaged"))
 
 
+@pytest.fixture
+def unexamined(monkeypatch):
+    """Rules have one property, so that what is recorded of all of them is told in a second."""
+    finding = Finding("adam", "descends", "pass", "it does")
+    monkeypatch.setattr("adamcli.checks.examine", lambda subject: [finding])
+
+
 def document(text: str) -> dict:
     """Strict JSON: neither NaN nor infinities."""
     return json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} in JSON"))
@@ -146,6 +153,7 @@ def test_arrays_that_would_fill_the_memory_are_refused(cli, damaged, monkeypatch
     assert "larger than" in err
 
 
+@pytest.mark.usefixtures("unexamined")
 def test_an_optimizer_that_nobody_knows_is_not_offered(cli, damaged):
     rewritten(lambda index, case: case.update(optimizer="new\x1b[31m"))(damaged)
     code, out, _ = cli("check", "--all", "--reference", damaged, "--json")
@@ -213,6 +221,7 @@ def test_a_single_rule_fits_a_terminal_of_80_by_24(cli, monkeypatch):
     assert lines[-1].rstrip().endswith("n/a   not replayed; give --reference DIR")
 
 
+@pytest.mark.usefixtures("unexamined")
 def test_check_all_prints_a_row_per_rule_and_per_recorded_optimizer(cli):
     code, out, _ = cli("check", "--all", "--reference", REFERENCE)
     assert code == 0

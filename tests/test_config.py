@@ -103,7 +103,7 @@ def test_the_resolved_experiment_reads_back_the_same(path: Path, tmp_path: Path)
 words = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), min_size=1)
 
 
-@settings(max_examples=60, derandomize=True, deadline=None)
+@settings(max_examples=30, derandomize=True, deadline=None)
 @given(
     label=st.sampled_from(["on", "1e-3", "#x", "0o17", "~", "a: b", "- x", "12:30", "${x}%", "é"])
     | words.map(str.strip).filter(lambda s: 0 < len(s) <= 100),

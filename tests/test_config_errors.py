@@ -320,7 +320,7 @@ PLACES = [
 ]
 
 
-@settings(max_examples=300, derandomize=True, deadline=None)
+@settings(max_examples=120, derandomize=True, deadline=None)
 @given(
     pairs=st.lists(
         st.tuples(st.sampled_from(PLACES), st.sampled_from(ODD)), min_size=1, max_size=3
