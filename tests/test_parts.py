@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from test_runner import assert_same_bits
@@ -10,7 +12,7 @@ from adamcli import config, store
 from adamcli.errors import DamagedError
 from adamcli.history import Failure, Memory, memory_axes
 from adamcli.runner import train_runs
-from adamcli.store import sealed
+from adamcli.store import RunDirectory, sealed, verify
 
 CONFIG = """
 name: tiny
@@ -219,3 +221,36 @@ def test_parts_that_go_while_they_are_read_are_no_damage(
 
     monkeypatch.setattr(sealed.Sealed, "check", gone)
     assert directory.load().histories == ()
+
+
+def test_parts_of_another_experiment_are_refused_and_trained_again(
+    directory, experiment, trained, tmp_path
+):
+    directory.parts.keep([*trained.values()][:3])
+    other = RunDirectory(tmp_path / "other")
+    with other.claimed():
+        other.begin(experiment)
+        other.parts.keep([*trained.values()][3:])
+        other.parts.remember([*trained][:3], Memory({}, {"params": np.arange(4.0)}))
+    (own,) = directory.parts.path.iterdir()
+    (foreign,) = other.parts.path.glob("*.part")
+    shutil.copy(foreign, directory.parts.path)
+    shutil.copy(*other.parts.path.glob("*.checkpoint"), directory.parts.path)
+    copied = directory.parts.path / foreign.name
+    with pytest.raises(DamagedError, match="saved by another experiment"):
+        directory.load()
+    found = verify(directory)
+    assert [(each.file, each.note) for each in found.harmed] == [
+        (f"parts/{foreign.name}", "saved by another experiment")
+    ]
+    assert not [*directory.parts.checkpoints()]
+    assert directory.begin(experiment) == [copied]
+    assert directory.done() == set([*trained][:3])
+    assert own.exists()
+
+
+def test_an_unfinished_directory_can_be_renamed(directory, experiment, trained, tmp_path):
+    directory.parts.keep([*trained.values()])
+    renamed = RunDirectory(directory.path.rename(tmp_path / "renamed"))
+    assert len(renamed.load().histories) == len(trained)
+    assert not verify(renamed).harmed

@@ -63,7 +63,9 @@ def _completed(experiment: Experiment, directory: RunDirectory, request: Request
         directory.parts.remove()  # of a training with --fresh that did not come to its end
         return directory.load()
     for path in directory.begin(experiment, fresh=request.fresh):
-        output.say(f"warning: {path} is damaged; its runs are trained again")
+        output.say(
+            f"warning: {path} is damaged or of another experiment; its runs are trained again"
+        )
     return _train(_tuned(experiment, directory, request), directory, request)
 
 

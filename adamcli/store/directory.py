@@ -26,6 +26,7 @@ from adamcli.store.manifest import (
     DAMAGED_FIX,
     FINISHED,
     MANIFEST,
+    TRIALS,
     Key,
     changed,
     entry_of,
@@ -37,9 +38,6 @@ from adamcli.store.manifest import (
     write_manifest,
 )
 from adamcli.store.parts import Parts
-
-TRIALS = "trials"
-"""The directory of what was tried, within that of an experiment that is tuned."""
 
 FIGURES = "figures"
 
@@ -274,7 +272,8 @@ class RunDirectory:
     def _open(self, experiment: Experiment) -> None:
         """Save what is to be trained; from here on the directory can be found and shown."""
         hashes = contents.write_description(self.path, experiment)
-        write_manifest(self.path, manifest_of(experiment, [], 0, []) | {"files": hashes})
+        manifest = manifest_of(experiment, [], 0, [])
+        write_manifest(self.path, manifest | {"directory": self.parts.owner, "files": hashes})
 
     def _put_together(
         self, experiment: Experiment, lost: Sequence[RunHistory], seconds: float
@@ -308,7 +307,12 @@ class RunDirectory:
         if manifest["runs"]:
             return self._read(experiment, manifest)
         keys = [(run.label, run.seed) for run in experiment.runs]
-        return Result(self.path, experiment, tuple(self.parts.histories(keys)), manifest)
+        return Result(
+            self.path,
+            experiment,
+            tuple(self.parts.histories(keys, manifest.get("directory"))),
+            manifest,
+        )
 
     def _read(self, experiment: Experiment, manifest: Json) -> Result:
         """What the data files hold."""

@@ -18,6 +18,10 @@ from adamcli.history import RunHistory
 from adamcli.store import files, memories
 
 MANIFEST = "manifest.json"
+
+TRIALS = "trials"
+"""The directory of what was tried, within that of an experiment that is tuned."""
+
 SCHEMA = 1
 
 FINISHED = "finished"

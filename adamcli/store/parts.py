@@ -23,7 +23,7 @@ from adamcli.history import Memory, RunHistory
 from adamcli.layout import Array
 from adamcli.store import files, formats, sealed
 from adamcli.store.formats import Evaluations
-from adamcli.store.manifest import Key, entry_of, key_of
+from adamcli.store.manifest import TRIALS, Key, entry_of, key_of
 from adamcli.store.sealed import Arrays, Sealed
 
 PARTS = "parts"
@@ -77,6 +77,12 @@ class Parts:
         self.path = directory / PARTS
 
     @property
+    def owner(self) -> str:
+        """What parts and checkpoints say of where they belong: the directory they are made in."""
+        names = self.path.parent.resolve().parts
+        return "/".join(names[-2:] if names[-1] == TRIALS else names[-1:])
+
+    @property
     def empty(self) -> bool:
         """Whether there are none."""
         return not self._files(PART)
@@ -111,7 +117,7 @@ class Parts:
         for _, group in groupby(finished, key=_shapes):
             runs = list(group)
             path = self._path([history.key for history in runs], PART)
-            sealed.write(path, _memory(runs, processor))
+            sealed.write(path, _memory(runs, {"processor": processor, "directory": self.owner}))
         checkpoint = self._path([history.key for history in finished], CHECKPOINT)
         if checkpoint.exists():
             files.remove(checkpoint)
@@ -122,26 +128,28 @@ class Parts:
         Raises:
             StorageError: the operating system refused.
         """
-        facts = {"keys": [*keys], "numerics": numerics(), "memory": memory.facts}
+        facts = {"keys": [*keys], "numerics": numerics(), "directory": self.owner}
+        facts["memory"] = memory.facts
         sealed.write(self._path(keys, CHECKPOINT), Memory(facts, memory.arrays))
 
     def checkpoints(self) -> Iterator[tuple[tuple[Key, ...], Memory]]:
         """Stacks that can go on, with the keys of their runs in order.
 
-        Those that are damaged, or were made with other libraries or on another kind of
-        processor, are passed over: their stacks begin again, which gives the same bits.
+        Those that are damaged, of another directory, or were made with other libraries or on
+        another kind of processor, are passed over: their stacks begin again, which gives the
+        same bits.
         """
         for path in self._files(CHECKPOINT):
             try:
                 memory = sealed.read(path)
             except (DamagedError, FileNotFoundError):
                 continue
-            if memory.facts["numerics"] == numerics():
+            if memory.facts["numerics"] == numerics() and belongs(memory.facts, self.owner):
                 keys = tuple((label, seed) for label, seed in memory.facts["keys"])
                 yield keys, Memory(memory.facts["memory"], memory.arrays)
 
     def settle(self) -> list[Path]:
-        """Read every part; remove those that are damaged and say which.
+        """Read every part; remove those that are damaged or of another directory, and say which.
 
         Raises:
             StorageError: the operating system refused.
@@ -149,7 +157,10 @@ class Parts:
         broken = []
         for path in self._files(PART):
             try:
-                Sealed(path).check()
+                part = Sealed(path)
+                part.check()
+                if not belongs(part.facts, self.owner):
+                    raise foreign(path)
             except DamagedError:
                 broken.append(path)
                 files.remove(path)
@@ -171,16 +182,22 @@ class Parts:
         """
         return sorted({part.facts["processor"] for part in self._parts()} - {""})
 
-    def histories(self, keys: Iterable[Key]) -> Iterator[RunHistory]:
+    def histories(self, keys: Iterable[Key], owner: str | None = None) -> Iterator[RunHistory]:
         """Those of some runs that are finished; parameters and traces are read when asked for.
 
+        Args:
+            keys: of the runs.
+            owner: to which directory the parts must belong; by default this one.
+
         Raises:
-            DamagedError: a part is damaged.
+            DamagedError: a part is damaged, or belongs elsewhere.
         """
         found: dict[Key, RunHistory] = {}
         for part in self._parts():
             with contextlib.suppress(FileNotFoundError):
                 part.check()
+                if not belongs(part.facts, owner or self.owner):
+                    raise foreign(part.path)
                 found |= {history.key: history for history in _histories(part)}
         yield from (found[key] for key in keys if key in found)
 
@@ -200,12 +217,23 @@ class Parts:
         return self.path / f"{digest[:16]}{kind}"
 
 
+def belongs(facts: Mapping[str, Any], owner: str) -> bool:
+    """Whether a part or checkpoint was made in a directory; older ones do not say where."""
+    return facts.get("directory", owner) == owner
+
+
+def foreign(path: Path) -> DamagedError:
+    """What to say of a part that was made in another directory."""
+    fix = "run the same command again, which trains these runs anew"
+    return DamagedError("saved by another experiment", where=str(path), fix=fix)
+
+
 def _shapes(history: RunHistory) -> object:
     """What the runs of a part have in common, as those of a stack do."""
     return [*history.metrics], [(name, array.shape) for name, array in history.params.items()]
 
 
-def _memory(runs: Sequence[RunHistory], processor: str) -> Memory:
+def _memory(runs: Sequence[RunHistory], facts: Mapping[str, str]) -> Memory:
     """Runs as facts and a few arrays: evaluations end to end, parameters as a stack."""
     first = runs[0]
     entries = [{**entry_of(history), "evaluations": len(history.epochs)} for history in runs]
@@ -220,4 +248,4 @@ def _memory(runs: Sequence[RunHistory], processor: str) -> Memory:
     for row, history in enumerate(runs):
         for path, values in formats.recorded(history):
             arrays[f"{_STEPS}{row} {path}"] = values
-    return Memory({"runs": entries, "processor": processor}, arrays)
+    return Memory({"runs": entries, **facts}, arrays)

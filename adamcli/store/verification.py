@@ -10,10 +10,10 @@ from typing import Any
 
 from adamcli.errors import DamagedError
 from adamcli.store import contents, files
-from adamcli.store.directory import FIGURES, TRIALS, RunDirectory
+from adamcli.store.directory import FIGURES, RunDirectory
 from adamcli.store.lock import LOCK_NAME
-from adamcli.store.manifest import DAMAGED_FIX, FINISHED, MANIFEST
-from adamcli.store.parts import CHECKPOINT, PART, PARTS
+from adamcli.store.manifest import DAMAGED_FIX, FINISHED, MANIFEST, TRIALS
+from adamcli.store.parts import CHECKPOINT, PART, PARTS, belongs, foreign
 from adamcli.store.sealed import Sealed
 
 NOT_BEGUN = "not begun"
@@ -106,7 +106,8 @@ def _manifest(directory: RunDirectory) -> Mapping[str, Any] | str:
 
 def _verified(directory: RunDirectory, manifest: Mapping[str, Any] | str) -> Verification:
     """What is found with a manifest, or without one."""
-    parts, broken = _parts(directory)
+    owner = None if isinstance(manifest, str) else manifest.get("directory")
+    parts, broken = _parts(directory, owner or directory.parts.owner)
     trials = _trials(directory)
     findings = [*broken, *_of_trials(trials)]
     if isinstance(manifest, str):
@@ -146,8 +147,8 @@ def _changed(path: Path, named: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(name, State.DAMAGED, f"cannot be read ({error.strerror})")
 
 
-def _parts(directory: RunDirectory) -> tuple[list[int], list[Finding]]:
-    """How many runs each part and each checkpoint adds, and those that are damaged."""
+def _parts(directory: RunDirectory, owner: str) -> tuple[list[int], list[Finding]]:
+    """How many runs each part and each checkpoint adds, and those that are damaged or foreign."""
     runs, findings = [], []
     for path in files.listed(directory.parts.path):
         if path.suffix not in (PART, CHECKPOINT):
@@ -155,21 +156,23 @@ def _parts(directory: RunDirectory) -> tuple[list[int], list[Finding]]:
         try:
             sealed = Sealed(path)
             sealed.check()
+            if not belongs(sealed.facts, owner):
+                raise foreign(path)
             runs.append(len(sealed.facts["runs"]) if path.suffix == PART else 0)
         except FileNotFoundError:
             continue  # put together with the others meanwhile
-        except DamagedError:
+        except DamagedError as error:
             runs.append(0)
-            findings.append(_damaged_part(path))
+            findings.append(_damaged_part(path, error.what))
     return runs, findings
 
 
-def _damaged_part(path: Path) -> Finding:
+def _damaged_part(path: Path, why: str) -> Finding:
     """A part that is damaged, or a checkpoint, which costs no more than time."""
     name = f"{PARTS}/{path.name}"
     if path.suffix == PART:
-        return Finding(name, State.DAMAGED, "not what was saved (SHA-256 differs)")
-    note = "a damaged checkpoint; its runs begin again, with the same numbers"
+        return Finding(name, State.DAMAGED, why)
+    note = "a checkpoint of no use; its runs begin again, with the same numbers"
     return Finding(name, State.LEFT_OVER, note)
 
 
