@@ -52,9 +52,11 @@ def slug(text: str) -> str:
 def suggestion(word: str, possible: Iterable[str]) -> str:
     """A phrase for the Fix of an unknown word: the nearest one, or those there are."""
     known = list(possible)
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if near:
-        return f"did you mean {near[0]!r}?"
+    folded = {each.casefold(): each for each in known}
+    near = difflib.get_close_matches(word.casefold(), folded, n=5, cutoff=0.6)
+    if near:  # two letters in each other's place are the likeliest slip
+        nearest = min(near, key=lambda each: sorted(each) != sorted(word.casefold()))
+        return f"did you mean {folded[nearest]!r}?"
     return f"use one of {some(known)}" if known else "remove it"
 
 

@@ -385,6 +385,8 @@ def test_shipped_experiments_are_found_from_any_folder(cli):
         (["run", "tiny.yaml", "--set", "train.epochs"], 2, "--set #1"),
         (["compare", "adamm"], 2, "adamm"),
         (["optimizers", "adm"], 2, "did you mean 'adam'?"),
+        (["optimizers", "adma"], 2, "did you mean 'adam'?"),
+        (["optimizers", "RMSprop"], 2, "did you mean 'rmsprop'?"),
         (["datasets", "spirals"], 2, "did you mean 'spiral'?"),
         (["show", "nothing"], 2, "no run named 'nothing'"),
         (["plot-trace"], 2, "there is no run yet"),
