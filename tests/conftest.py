@@ -37,6 +37,9 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 
 ROOT = Path(__file__).resolve().parents[1]
 
+needs_dask = pytest.mark.skipif(
+    importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
+)
 needs_sklearn = pytest.mark.skipif(
     importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed"
 )

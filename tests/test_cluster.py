@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import multiprocessing
 import os
@@ -15,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, needs_dask
 from plugin_files import GOOD, TINY, write
 from test_runner import SMALL, assert_same_bits, trained, with_a_toxic_rule
 
@@ -25,10 +24,6 @@ from adamcli.errors import UsageError, WorkerError
 from adamcli.history import RunHistory, Status
 from adamcli.runner import Checkpoint, executor_for, train_runs
 from adamcli.store import Parts
-
-needs_dask = pytest.mark.skipif(
-    importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
-)
 
 
 class Ground:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, needs_dask
 
 from adamcli import config, store
 from adamcli.history import Failure
@@ -105,6 +105,11 @@ def test_the_hash_does_not_depend_on_its_surroundings(
         check=True,
     )
     assert shown(cli) == result_hash(in_order(histories))
+
+
+@needs_dask
+def test_the_hash_does_not_depend_on_a_cluster(hash_of, histories):
+    assert hash_of("--engine", "dask", "--jobs", "2") == result_hash(in_order(histories))
 
 
 @pytest.mark.parametrize("kept", [1, 4, 8])
