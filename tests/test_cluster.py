@@ -279,6 +279,23 @@ def test_a_scheduler_that_is_not_there_is_named(cli, monkeypatch, tmp_path):
     assert (code, "no scheduler answers" in err) == (2, True)
 
 
+@needs_dask
+def test_a_connection_that_tls_forbids_is_refused_at_once(ground, tmp_path):
+    tls = {"DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true", "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "adamcli", "run", "configs/spiral.yaml", "--no-figures"]
+    done = subprocess.run(
+        [*command, "--quiet", "--out", tmp_path, "--scheduler-file", ground.file],
+        env=os.environ | tls,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no scheduler answers, ")
+    assert "TLS settings" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 def test_dask_that_is_not_installed_is_asked_for(cli, monkeypatch, tmp_path):
     monkeypatch.setattr("adamcli.runner.driving.find_spec", lambda name: None)
     command = ["run", "configs/spiral.yaml", "--out", tmp_path, "--no-figures"]

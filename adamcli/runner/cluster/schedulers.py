@@ -127,13 +127,22 @@ def there(address: str | None, file: Path | None) -> Iterator[Client]:
         fix = "give the file that `dask scheduler --scheduler-file` writes"
         raise UsageError("no such scheduler file", where=where, fix=fix)
     given = {"address": address} if file is None else {"scheduler_file": str(file)}
+    client = Client.__new__(Client)  # so that it can be closed although it was not made
     try:
-        client = Client(**given, set_as_default=False, timeout=_PATIENCE)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+        client.__init__(**given, set_as_default=False, timeout=_PATIENCE)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
+        _abandon(client)
         fix = "start one with `dask scheduler`, and check address, firewall and TLS settings"
         raise UsageError("no scheduler answers", where=where, fix=fix) from error
     with client:
         yield client
+
+
+def _abandon(client: Client) -> None:
+    """Close what has no connection; when Python forgets it, it must not try for 20 s again."""
+    with contextlib.suppress(TimeoutError):
+        client.close(timeout=_GRACE)
+    client.status = "closed"
 
 
 @contextlib.contextmanager
