@@ -13,6 +13,7 @@ REPORTS: list[str] = []
 """A line for each campaign that has ended."""
 
 _SHOWN = 10
+_TELL_EVERY = 60.0  # seconds between two lines on how far it is
 
 
 class Campaign:
@@ -28,7 +29,7 @@ class Campaign:
         self.ends: Counter[str] = Counter()
         self.wrong: list[str] = []
         self.notes: list[str] = []
-        self._start = time.monotonic()
+        self._start = self._told = time.monotonic()
 
     @property
     def count(self) -> int:
@@ -45,6 +46,9 @@ class Campaign:
         self.ends[end] += 1
         if wrong:
             self.wrong.append(wrong)
+        if time.monotonic() - self._told > _TELL_EVERY:
+            self._told = time.monotonic()
+            print(self.report(), flush=True)
 
     def report(self) -> str:
         """One line: how many were tried, and what became of them."""
