@@ -10,7 +10,7 @@ import io
 import sys
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple, Self, cast
@@ -217,6 +217,18 @@ class NpzWriter:
         self._archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content.getbuffer())
 
 
+_MAGIC = np.lib.format.MAGIC_LEN  # the bytes before the length of a header
+
+
+@lru_cache(maxsize=1024)
+def _header(content: bytes) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape, whether it is in Fortran order, and the dtype that an npy begins with."""
+    file = io.BytesIO(content)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("of another version than we write")
+    return np.lib.format.read_array_header_1_0(file)
+
+
 class Archive:
     """The arrays of an npz by run, read when they are asked for.
 
@@ -234,19 +246,27 @@ class Archive:
         """The arrays of one run, or those that are wanted, by what follows label and seed."""
         try:
             names = self._names.get((label, str(seed)), {})
-            return {name: self._npz[whole] for name, whole in names.items() if wanted(name)}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            return {name: self._array(whole) for name, whole in names.items() if wanted(name)}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             what = "cannot read a saved file"
             raise DamagedError(what, where=str(self._path), fix=DAMAGED_FIX) from error
 
     @cached_property
-    def _npz(self) -> np.lib.npyio.NpzFile:
-        return cast(np.lib.npyio.NpzFile, np.load(self._path, allow_pickle=False))
+    def _zip(self) -> zipfile.ZipFile:
+        return zipfile.ZipFile(self._path)
+
+    def _array(self, name: str) -> Array:
+        """One array, as `np.load` would read it; of thousands many have the same header."""
+        content = self._zip.read(name)
+        start = _MAGIC + 2 + int.from_bytes(content[_MAGIC : _MAGIC + 2], "little")
+        shape, fortran_order, dtype = _header(content[:start])
+        array = np.frombuffer(content, dtype, offset=start).copy()
+        return array.reshape(shape, order="F" if fortran_order else "C")
 
     @cached_property
     def _names(self) -> dict[tuple[str, str], dict[str, str]]:
         runs: dict[tuple[str, str], dict[str, str]] = {}
-        for whole in self._npz.files:
-            label, seed, *rest = whole.rsplit("/", self._depth + 1)
+        for whole in self._zip.namelist():
+            label, seed, *rest = whole.removesuffix(".npy").rsplit("/", self._depth + 1)
             runs.setdefault((label, seed), {})["/".join(rest)] = whole
         return runs
