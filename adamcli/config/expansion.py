@@ -23,6 +23,7 @@ from adamcli.config.mistakes import checked
 from adamcli.config.names import label_keys
 from adamcli.config.nodes import Node, PlacedError, mistake
 from adamcli.optimizers import RULES, Averaging, Rule, Wrapping
+from adamcli.problems import Task
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def _runs(
     layout = cell.task().layout
     traced = tuple(canonical_param(p) for p in whole.trace.params if p in layout)
     words = " ".join(cell.tags.values())
+    tasks: dict[int, list[Task]] = {}  # of all seeds, shared by all choices that may
     for choice in choices:
         section, train = choice.section, cell.train
         tags = {**cell.tags, **choice.tags}
@@ -118,7 +120,10 @@ def _runs(
         label = " ".join([choice.base, *(tags[key] for key in order if key in tags)])
         schedule = schedule_of(section.schedule) if "schedule" in own else train.schedule
         clip_norm = section.clip_norm if "clip_norm" in own else train.clip_norm
-        for seed in train.seeds:
+        position = choice.place if train.random == "article" else 0
+        if position not in tasks:
+            tasks[position] = [cell.task(seed, position) for seed in train.seeds]
+        for seed, task in zip(train.seeds, tasks[position], strict=True):
             recorded = whole.trace.seeds == "all" or seed == train.seeds[0]
             yield Run(
                 label=label,
@@ -129,7 +134,7 @@ def _runs(
                 schedule=schedule,
                 clip_norm=clip_norm,
                 wrapping=choice.wrapping,
-                task=cell.task(seed, choice.place if train.random == "article" else 0),
+                task=task,
                 eval_every=train.eval_every,
                 traced=traced if recorded else (),
                 layers=whole.trace.layers and recorded,

@@ -80,9 +80,7 @@ def read(
     Raises:
         DamagedError: a file cannot be read, or other runs are listed than were asked for.
     """
-    runs = experiment.runs
-    measured = {(run.label, run.seed): tuple(metrics_of(run.task.metrics)) for run in runs}
-    if not measured.keys() >= {key_of(entry) for entry in entries}:
+    if not {(run.label, run.seed) for run in experiment.runs} >= {*map(key_of, entries)}:
         what = "the manifest lists runs that config.yaml does not ask for"
         raise DamagedError(what, where=str(directory), fix=DAMAGED_FIX)
     try:
@@ -90,13 +88,14 @@ def read(
             found, places = formats.read_metrics(file)
     except OSError as error:
         raise unreadable(directory / METRICS, error) from error
-    alike = {names: formats.only(found, names) for names in {*measured.values()}}
+    labels = {run.label: run.task for run in experiment.runs}
+    known = {label: formats.only(found, metrics_of(task.metrics)) for label, task in labels.items()}
     params = formats.Archive(directory / PARAMS, depth=1).of
     traces = formats.Archive(directory / TRACES, depth=2).of
     none = slice(0, 0)
     return tuple(
         formats.history_from(
-            entry, alike[measured[key]], places.get(key, none), params, traces, key
+            entry, known[entry["label"]], places.get(key, none), params, traces, key
         )
         for key, entry in ((key_of(entry), entry) for entry in entries)
     )
