@@ -20,19 +20,23 @@ import pytest
 from adamcli.cli.main import run
 from adamcli.runner.planning import cores
 
+_MOST_PROCESSES = 8
+
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """The whole suite runs on all cores; tests that are named run in this process.
+    """The whole suite runs on all cores, as far as pytest-xdist is there.
 
-    `-n 0` keeps all of them here, where -s and breakpoints work.
+    Tests that are named run in this process, and so do all with -s, --pdb or `-n 0`.
     """
     if hasattr(config, "workerinput"):
         return  # one of those processes, which must start no others
+    given = config.option
+    here = given.capture == "no" or given.usepdb
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
-    if whole and getattr(config.option, "numprocesses", 0) is None and not config.option.usepdb:
-        config.option.numprocesses = cores()
-        config.option.dist = "worksteal"
+    if whole and not here and getattr(given, "numprocesses", 0) is None:
+        given.numprocesses = min(cores(), _MOST_PROCESSES)
+        given.dist = "worksteal"
 
 
 ROOT = Path(__file__).resolve().parents[1]
