@@ -116,10 +116,12 @@ def test_every_command_refuses_damage_in_a_sentence(state, request, scaled, capf
             for _ in range(tries):
                 what, damaged = draw.choice(list(damages(content, 3, 3, draw)))
                 path.write_bytes(damaged)
+                harmless = path.name == "manifest.json" and damaged.strip() == content.strip()
                 for command in commands:
                     code = run([*command, "--out", str(laboratory.out)])
                     err = capfd.readouterr().err
-                    right = code == DAMAGED and err.count("error: ") == 1 == err.count("\n")
+                    in_a_sentence = err.count("error: ") == 1 == err.count("\n")
+                    right = code == 0 if harmless else code == DAMAGED and in_a_sentence
                     told = f"{command} {path.name} {what}: exit {code}, {err}"
                     campaign.tried(f"exit {code}", "" if right else told)
             path.write_bytes(content)
