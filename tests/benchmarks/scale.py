@@ -35,7 +35,7 @@ sys.path.insert(0, str(ROOT))
 SIZES = (1_000, 3_000, 10_000)
 JOBS = os.cpu_count() or 1
 MILLION, WORKERS = 1_000_000, 100
-SPIRALS = (128, 512)  # runs of the standard spiral: the costs of one are a difference of these
+SPIRALS = (512, 1536)  # runs of the standard spiral: what one costs is a difference of these
 _POLL = 0.02
 _PROBE = 64 * 2**20  # bytes that are written and sent to learn how fast that goes
 
