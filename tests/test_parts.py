@@ -249,6 +249,15 @@ def test_parts_of_another_experiment_are_refused_and_trained_again(
     assert own.exists()
 
 
+def test_parts_that_are_gone_before_they_are_put_together_are_missed(
+    directory, experiment, trained
+):
+    directory.parts.keep([*trained.values()])
+    shutil.rmtree(directory.parts.path)
+    with pytest.raises(DamagedError, match="finished parts are gone"):
+        directory.finish(experiment, (), 1.0)
+
+
 def test_an_unfinished_directory_can_be_renamed(directory, experiment, trained, tmp_path):
     directory.parts.keep([*trained.values()])
     renamed = RunDirectory(directory.path.rename(tmp_path / "renamed"))

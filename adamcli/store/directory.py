@@ -282,6 +282,9 @@ class RunDirectory:
         processors = self.parts.processors()
         keys = [(run.label, run.seed) for run in experiment.runs]
         kept = {history.key: history for history in (*self.parts.histories(keys), *lost)}
+        if not kept.keys() >= {*keys}:
+            fix = "run the same command again, which trains anew what is missing"
+            raise DamagedError("finished parts are gone", where=str(self.parts.path), fix=fix)
         histories = [kept.pop(key) for key in keys]
         described = self.manifest()["files"].items()
         hashes = {
