@@ -144,7 +144,7 @@ class Parts:
                 memory = sealed.read(path)
             except (DamagedError, FileNotFoundError):
                 continue
-            if memory.facts["numerics"] == numerics() and belongs(memory.facts, self.owner):
+            if memory.facts["numerics"] == numerics() and _belongs(memory.facts, self.owner):
                 keys = tuple((label, seed) for label, seed in memory.facts["keys"])
                 yield keys, Memory(memory.facts["memory"], memory.arrays)
 
@@ -157,10 +157,7 @@ class Parts:
         broken = []
         for path in self._files(PART):
             try:
-                part = Sealed(path)
-                part.check()
-                if not belongs(part.facts, self.owner):
-                    raise foreign(path)
+                check(Sealed(path), self.owner)
             except DamagedError:
                 broken.append(path)
                 files.remove(path)
@@ -195,9 +192,7 @@ class Parts:
         found: dict[Key, RunHistory] = {}
         for part in self._parts():
             with contextlib.suppress(FileNotFoundError):
-                part.check()
-                if not belongs(part.facts, owner or self.owner):
-                    raise foreign(part.path)
+                check(part, owner or self.owner)
                 found |= {history.key: history for history in _histories(part)}
         yield from (found[key] for key in keys if key in found)
 
@@ -217,15 +212,22 @@ class Parts:
         return self.path / f"{digest[:16]}{kind}"
 
 
-def belongs(facts: Mapping[str, Any], owner: str) -> bool:
+def check(part: Sealed, owner: str) -> None:
+    """Read all of a part or checkpoint.
+
+    Raises:
+        DamagedError: it is damaged, or was made in another directory.
+        FileNotFoundError: it is gone.
+    """
+    part.check()
+    if not _belongs(part.facts, owner):
+        fix = "run the same command again, which trains these runs anew"
+        raise DamagedError("saved by another experiment", where=str(part.path), fix=fix)
+
+
+def _belongs(facts: Mapping[str, Any], owner: str) -> bool:
     """Whether a part or checkpoint was made in a directory; older ones do not say where."""
     return facts.get("directory", owner) == owner
-
-
-def foreign(path: Path) -> DamagedError:
-    """What to say of a part that was made in another directory."""
-    fix = "run the same command again, which trains these runs anew"
-    return DamagedError("saved by another experiment", where=str(path), fix=fix)
 
 
 def _shapes(history: RunHistory) -> object:

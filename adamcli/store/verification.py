@@ -13,7 +13,7 @@ from adamcli.store import contents, files
 from adamcli.store.directory import FIGURES, RunDirectory
 from adamcli.store.lock import LOCK_NAME
 from adamcli.store.manifest import DAMAGED_FIX, FINISHED, MANIFEST, TRIALS
-from adamcli.store.parts import CHECKPOINT, PART, PARTS, belongs, foreign
+from adamcli.store.parts import CHECKPOINT, PART, PARTS, check
 from adamcli.store.sealed import Sealed
 
 NOT_BEGUN = "not begun"
@@ -155,9 +155,7 @@ def _parts(directory: RunDirectory, owner: str) -> tuple[list[int], list[Finding
             continue
         try:
             sealed = Sealed(path)
-            sealed.check()
-            if not belongs(sealed.facts, owner):
-                raise foreign(path)
+            check(sealed, owner)
             runs.append(len(sealed.facts["runs"]) if path.suffix == PART else 0)
         except FileNotFoundError:
             continue  # put together with the others meanwhile
